@@ -1,0 +1,366 @@
+"""Load balancers as AWS has them, where ministack 1.5.33 simplifies.
+
+ministack keeps one target group per action, drops sign-in actions and typed conditions, and accepts what AWS refuses.
+Here an action or a condition is kept as the tree it was sent as, whatever it holds, and printed as AWS prints it. The
+refusals carry the codes of the service model (botocore: elbv2/2015-12-01); their wording is our own.
+"""
+from xml.sax.saxutils import escape
+
+from ministack.services import alb
+from ministack.services.cloudformation import provisioners
+
+# A map (not a structure) in the model: printed as entries.
+MAPS = {"AuthenticationRequestExtraParams"}
+SIGN_IN = {"authenticate-oidc": "AuthenticateOidcConfig", "authenticate-cognito": "AuthenticateCognitoConfig"}
+SIGN_IN_DEFAULTS = {"SessionCookieName": "AWSELBAuthSessionCookie", "Scope": "openid",
+                    "SessionTimeout": "604800", "OnUnauthenticatedRequest": "authenticate"}
+REDIRECT_DEFAULTS = {"Protocol": "#{protocol}", "Port": "#{port}", "Host": "#{host}", "Path": "/#{path}", "Query": "#{query}"}
+# The other conditions have a typed form only.
+FLAT_CONDITIONS = {"path-pattern": "PathPatternConfig", "host-header": "HostHeaderConfig"}
+TYPED_CONDITIONS = FLAT_CONDITIONS | {"http-request-method": "HttpRequestMethodConfig", "source-ip": "SourceIpConfig",
+                                      "http-header": "HttpHeaderConfig", "query-string": "QueryStringConfig"}
+
+
+class Refused(Exception):
+    """What AWS answers instead: a code and a message."""
+
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+# Trees: `Actions.member.1.ForwardConfig.TargetGroups.member.1.Weight=100` and back to XML.
+
+def tree(params, prefix):
+    """What the request holds under `prefix`, as lists, dictionaries and strings."""
+    root = {}
+    for key, value in params.items():
+        if not key.startswith(prefix + "."):
+            continue
+        node, path = root, key[len(prefix) + 1:].split(".")
+        for name in path[:-1]:
+            node = node.setdefault(name, {})
+        node[path[-1]] = value[0] if isinstance(value, list) else value
+    return _folded(root)
+
+
+def _folded(node):
+    if not isinstance(node, dict):
+        return node
+    for kind in ("member", "entry"):
+        if set(node) == {kind}:
+            items = [_folded(item) for _, item in sorted(node[kind].items(), key=lambda pair: int(pair[0]))]
+            return items if kind == "member" else {item["key"]: item["value"] for item in items}
+    return {name: _folded(value) for name, value in node.items()}
+
+
+def xml(value, name=""):
+    """A tree in the words of the Query protocol's answers."""
+    if name in MAPS:
+        return "".join(f"<entry><key>{xml(k)}</key><value>{xml(v)}</value></entry>" for k, v in value.items())
+    if isinstance(value, dict):
+        return "".join(f"<{k}>{xml(v, k)}</{k}>" for k, v in value.items())
+    if isinstance(value, list):
+        return "".join(f"<member>{xml(item)}</member>" for item in value)
+    return escape(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+# Actions.
+
+def groups_of(action):
+    """The target groups an action forwards to, at whatever weight."""
+    return [group["TargetGroupArn"] for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or []]
+
+
+def kept(action):
+    """An action as it is stored: as sent, with the defaults that AWS fills in."""
+    action = dict(action)
+    if "Order" in action:
+        action["Order"] = int(action["Order"])
+    if action["Type"] == "forward":
+        _keep_forward(action)
+    if config := SIGN_IN.get(action["Type"]):
+        action[config] = SIGN_IN_DEFAULTS | action.get(config, {})
+    if "RedirectConfig" in action:
+        action["RedirectConfig"] = REDIRECT_DEFAULTS | action["RedirectConfig"]
+    return action
+
+
+def _keep_forward(action):
+    forward, single = action.get("ForwardConfig") or {}, action.get("TargetGroupArn")
+    groups = [{"TargetGroupArn": group["TargetGroupArn"], "Weight": int(group.get("Weight", 1))}
+              for group in forward.get("TargetGroups") or ([{"TargetGroupArn": single}] if single else [])]
+    if not groups:
+        raise Refused("ValidationError", "A forward action must name a target group")
+    if single and [single] != [group["TargetGroupArn"] for group in groups]:
+        raise Refused("ValidationError", "TargetGroupArn and ForwardConfig may both be given only if they name the same single target group")
+    if len(groups) > 5:
+        raise Refused("TooManyActions", f"A forward action may name at most 5 target groups, not {len(groups)}")
+    for group in groups:
+        if not 0 <= group["Weight"] <= 999:
+            raise Refused("ValidationError", f"Weight '{group['Weight']}' must be between 0 and 999")
+    sticky = forward.get("TargetGroupStickinessConfig") or {"Enabled": "false"}
+    action["ForwardConfig"] = {"TargetGroups": groups, "TargetGroupStickinessConfig": dict(sticky)}
+    # AWS prints the short form beside the long one for a single group, and only the long one for several.
+    action.pop("TargetGroupArn", None)
+    if len(groups) == 1:
+        action["TargetGroupArn"] = groups[0]["TargetGroupArn"]
+
+
+def parse_actions(params, prefix="DefaultActions"):
+    actions = tree(params, prefix)
+    return [kept(action) for action in actions] if isinstance(actions, list) else []
+
+
+def action_xml(action):
+    shown = dict(action)
+    if config := shown.get("AuthenticateOidcConfig"):
+        # Never returned by AWS.
+        shown["AuthenticateOidcConfig"] = {k: v for k, v in config.items() if k not in ("ClientSecret", "UseExistingClientSecret")}
+    return f"<member>{xml(shown)}</member>"
+
+
+def check_actions(actions, load_balancer, protocol):
+    """Refuses what AWS refuses about a list of actions."""
+    orders = [action.get("Order") for action in actions]
+    if len(actions) > 1 and (None in orders or len(set(orders)) != len(orders)):
+        raise Refused("ValidationError", "Several actions need an Order each, all different")
+    last = max(actions, key=lambda action: action.get("Order") or 1)
+    final = [action for action in actions if action["Type"] in ("forward", "redirect", "fixed-response")]
+    if final != [last]:
+        raise Refused("InvalidLoadBalancerAction", "The last action, and no other, must be a forward, redirect or fixed-response")
+    if len(actions) > 1 and protocol != "HTTPS":
+        raise Refused("InvalidLoadBalancerAction", f"An action of type '{actions[0]['Type']}' needs an HTTPS listener, not {protocol}")
+    for arn in groups_of(last):
+        if arn not in alb._tgs:
+            raise Refused("TargetGroupNotFound", f"Target group '{arn}' not found")
+        if others := attached(arn) - {load_balancer}:
+            raise Refused("TargetGroupAssociationLimit", f"Target group '{arn}' is already associated with {', '.join(others)}")
+    sticky = [arn for arn in groups_of(last) if _attribute(arn, "stickiness.enabled") == "true"]
+    forward = last.get("ForwardConfig") or {}
+    if sticky and len(groups_of(last)) > 1 and str(forward["TargetGroupStickinessConfig"].get("Enabled")).lower() != "true":
+        raise Refused("InvalidConfigurationRequest", f"Target group '{sticky[0]}' has sticky targets: "
+                      "the action must enable target group stickiness, since it names several groups")
+
+
+def keep_secrets(params, prefix, before):
+    """Puts the stored client secret where the request says UseExistingClientSecret; refuses one that has neither."""
+    actions = tree(params, prefix)
+    for number, action in enumerate(actions if isinstance(actions, list) else [], 1):
+        config = action.get("AuthenticateOidcConfig")
+        if config is None or config.get("ClientSecret"):
+            continue
+        stored = [old["AuthenticateOidcConfig"]["ClientSecret"] for old in before if "AuthenticateOidcConfig" in old]
+        if config.get("UseExistingClientSecret") != "true" or not stored:
+            raise Refused("ValidationError", "ClientSecret is required, unless a rule that has one is modified with UseExistingClientSecret")
+        params[f"{prefix}.member.{number}.AuthenticateOidcConfig.ClientSecret"] = [stored[0]]
+
+
+def attached(group):
+    """The load balancers that have a rule which names this target group."""
+    return {alb._listeners[rule["ListenerArn"]]["LoadBalancerArn"]
+            for rule in alb._rules.values() if rule["ListenerArn"] in alb._listeners
+            for action in rule["Actions"] if group in groups_of(action)}
+
+
+def _attribute(group, key):
+    return next((a["Value"] for a in alb._tg_attrs.get(group, []) if a["Key"] == key), None)
+
+
+# Conditions.
+
+def kept_condition(condition):
+    config = TYPED_CONDITIONS.get(condition.get("Field"))
+    values = condition.get("Values")
+    if config and config not in condition and values:
+        condition = {"Field": condition["Field"], config: {"Values": values}}
+    if condition.get("Field") in FLAT_CONDITIONS:
+        condition = condition | {"Values": condition[config].get("Values", [])}
+    return condition
+
+
+def parse_conditions(params, prefix="Conditions"):
+    conditions = tree(params, prefix)
+    return [kept_condition(condition) for condition in conditions] if isinstance(conditions, list) else []
+
+
+def condition_xml(condition):
+    return f"<member>{xml(condition)}</member>"
+
+
+# Calls: each looks first, so that a refused call has changed nothing.
+
+def create_listener(params):
+    lb, port = alb._p(params, "LoadBalancerArn"), int(alb._p(params, "Port", "80"))
+    if any(other["LoadBalancerArn"] == lb and other["Port"] == port for other in alb._listeners.values()):
+        raise Refused("DuplicateListener", f"A listener already exists on port '{port}' of '{lb}'")
+    keep_secrets(params, "DefaultActions", [])
+    check_actions(parse_actions(params) or [{"Type": ""}], lb, alb._p(params, "Protocol", "HTTP"))
+    return alb._create_listener(params)
+
+
+def modify_listener(params):
+    listener = alb._listeners.get(alb._p(params, "ListenerArn"))
+    if listener:
+        keep_secrets(params, "DefaultActions", listener["DefaultActions"])
+        if actions := parse_actions(params):
+            check_actions(actions, listener["LoadBalancerArn"], alb._p(params, "Protocol", listener["Protocol"]))
+    return alb._modify_listener(params)
+
+
+def create_rule(params):
+    listener = alb._listeners.get(alb._p(params, "ListenerArn"))
+    if listener:
+        priority = alb._p(params, "Priority")
+        if any(r["ListenerArn"] == listener["ListenerArn"] and r["Priority"] == priority for r in alb._rules.values()):
+            raise Refused("PriorityInUse", f"Priority '{priority}' is currently in use")
+        keep_secrets(params, "Actions", [])
+        check_actions(parse_actions(params, "Actions") or [{"Type": ""}], listener["LoadBalancerArn"], listener["Protocol"])
+    return alb._create_rule(params)
+
+
+def modify_rule(params):
+    rule = alb._rules.get(alb._p(params, "RuleArn"))
+    if rule:
+        listener = alb._listeners[rule["ListenerArn"]]
+        keep_secrets(params, "Actions", rule["Actions"])
+        if actions := parse_actions(params, "Actions"):
+            check_actions(actions, listener["LoadBalancerArn"], listener["Protocol"])
+    return alb._modify_rule(params)
+
+
+def delete_rule(params):
+    _all_there(alb._rules, [alb._p(params, "RuleArn")], "RuleNotFound", "Rule")
+    return alb._delete_rule(params)
+
+
+def set_rule_priorities(params):
+    wanted = {item["RuleArn"]: item["Priority"] for item in tree(params, "RulePriorities")}
+    _all_there(alb._rules, wanted, "RuleNotFound", "Rule")
+    listeners = {alb._rules[arn]["ListenerArn"] for arn in wanted}
+    taken = [wanted.get(arn, rule["Priority"]) for arn, rule in alb._rules.items() if rule["ListenerArn"] in listeners]
+    for priority in wanted.values():
+        if taken.count(priority) > len(listeners):
+            raise Refused("PriorityInUse", f"Priority '{priority}' is currently in use")
+    return alb._set_rule_priorities(params)
+
+
+def describe_load_balancers(params):
+    names = {lb["LoadBalancerName"] for lb in alb._lbs.values()}
+    if missing := [name for name in alb._parse_member_list(params, "Names") if name not in names and len(name) <= 32]:
+        raise Refused("LoadBalancerNotFound", f"Load balancers '[{', '.join(missing)}]' not found")
+    _all_there(alb._lbs, alb._parse_member_list(params, "LoadBalancerArns"), "LoadBalancerNotFound", "Load balancer")
+    return alb._describe_lbs(params)
+
+
+def delete_load_balancer(params):
+    provisioners._elbv2_load_balancer_delete(alb._p(params, "LoadBalancerArn"), {})
+    return alb._empty("DeleteLoadBalancer")
+
+
+def describe_listeners(params):
+    _all_there(alb._lbs, _given(params, "LoadBalancerArn"), "LoadBalancerNotFound", "Load balancer")
+    _all_there(alb._listeners, alb._parse_member_list(params, "ListenerArns"), "ListenerNotFound", "Listener")
+    return alb._describe_listeners(params)
+
+
+def describe_rules(params):
+    _all_there(alb._listeners, _given(params, "ListenerArn"), "ListenerNotFound", "Listener")
+    wanted = alb._parse_member_list(params, "RuleArns")
+    _all_there(alb._rules, wanted, "RuleNotFound", "Rule")
+    listener = alb._p(params, "ListenerArn")
+    rules = [rule for arn, rule in alb._rules.items() if arn in wanted or rule["ListenerArn"] == listener]
+    rules.sort(key=alb._rule_sort_key)
+    return alb._xml(200, "DescribeRules", f"<Rules>{''.join(map(alb._rule_xml, rules))}</Rules>")
+
+
+def describe_target_groups(params):
+    names = {group["TargetGroupName"] for group in alb._tgs.values()}
+    if missing := [name for name in alb._parse_member_list(params, "Names") if name not in names]:
+        raise Refused("TargetGroupNotFound", f"Target groups '[{', '.join(missing)}]' not found")
+    _all_there(alb._tgs, alb._parse_member_list(params, "TargetGroupArns"), "TargetGroupNotFound", "Target group")
+    for arn, group in alb._tgs.items():
+        group["LoadBalancerArns"] = sorted(attached(arn))
+    return alb._describe_tgs(params)
+
+
+def delete_target_group(params):
+    arn = alb._p(params, "TargetGroupArn")
+    if attached(arn):
+        raise Refused("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
+    return alb._delete_tg(params)
+
+
+def register_targets(params):
+    arn, targets = _targets(params)
+    registered = alb._targets.setdefault(arn, [])
+    registered.extend(target for target in targets if target not in registered)
+    return alb._empty("RegisterTargets")
+
+
+def deregister_targets(params):
+    arn, targets = _targets(params)
+    alb._targets[arn] = [target for target in alb._targets.get(arn, []) if target not in targets]
+    return alb._empty("DeregisterTargets")
+
+
+def _targets(params):
+    """A target is an id and a port: on loopback, every one of them has the same id."""
+    arn = alb._p(params, "TargetGroupArn")
+    _all_there(alb._tgs, [arn], "TargetGroupNotFound", "Target group")
+    default = alb._tgs[arn].get("Port", 80)
+    return arn, [{"Id": t["Id"], "Port": t.get("Port", default)} for t in alb._parse_targets_param(params)]
+
+
+def add_tags(params):
+    new = {tag["Key"] for tag in alb._parse_tags(params)}
+    for arn in alb._parse_member_list(params, "ResourceArns"):
+        if len(new | {tag["Key"] for tag in alb._tags.get(arn, [])}) > 50:
+            raise Refused("TooManyTags", f"'{arn}' may have at most 50 tags")
+    return alb._add_tags(params)
+
+
+def _given(params, name):
+    return [value] if (value := alb._p(params, name)) else []
+
+
+def _all_there(store, arns, code, kind):
+    if missing := [arn for arn in arns if arn not in store]:
+        raise Refused(code, f"{kind} '{missing[0]}' not found")
+
+
+def _answering(handler):
+    def answer(params):
+        try:
+            return handler(params)
+        except Refused as refused:
+            return alb._error(refused.code, refused.message)
+    return answer
+
+
+# CloudFormation stores actions and conditions without going through the API.
+
+def provision_actions(props, lb_arn, prop="DefaultActions"):
+    # A string "true" and a boolean are the same to CloudFormation.
+    return [kept(action) for action in props.get(prop) or []]
+
+
+def provision_conditions(conditions):
+    return [kept_condition(dict(condition)) for condition in conditions or []]
+
+
+def install():
+    """Replaces ministack's own parts by those of this file."""
+    alb._parse_actions, alb._action_xml = parse_actions, action_xml
+    alb._parse_conditions, alb._condition_xml = parse_conditions, condition_xml
+    provisioners._elbv2_listener_actions = provision_actions
+    provisioners._flatten_listener_rule_conditions = provision_conditions
+    calls = {
+        "CreateListener": create_listener, "ModifyListener": modify_listener, "DescribeListeners": describe_listeners,
+        "CreateRule": create_rule, "ModifyRule": modify_rule, "DeleteRule": delete_rule,
+        "SetRulePriorities": set_rule_priorities, "DescribeRules": describe_rules,
+        "DescribeLoadBalancers": describe_load_balancers, "DeleteLoadBalancer": delete_load_balancer,
+        "DescribeTargetGroups": describe_target_groups, "DeleteTargetGroup": delete_target_group,
+        "RegisterTargets": register_targets, "DeregisterTargets": deregister_targets, "AddTags": add_tags,
+    }
+    alb._ACTION_MAP.update({name: _answering(handler) for name, handler in calls.items()})
