@@ -1,0 +1,157 @@
+//! The demo application: a page in its version's colour that shows the version, and follows it when it changes.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/version` | the version as plain text |
+//! | `/health` | 200, or 503 after [`App::set_healthy`]`(false)` |
+//! | `/slow?ms=N` | the version, after N milliseconds |
+//! | any other | the page |
+//!
+//! Every answer tells the version in the header `X-Version`.
+
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode,
+    body::Incoming,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+
+/// Tells which version answered.
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-version");
+
+/// How long [`App::stop`] waits for requests in flight.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A running application. Dropping it stops it at once, [`App::stop`] after the requests in flight.
+pub struct App {
+    address: SocketAddr,
+    healthy: Arc<AtomicBool>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+struct Page {
+    version: HeaderValue,
+    text: Bytes,
+    html: Bytes,
+    healthy: Arc<AtomicBool>,
+}
+
+impl App {
+    /// Starts an application on a free loopback port. `colour` is any CSS colour.
+    ///
+    /// # Errors
+    /// No port is free, or the version cannot be the value of a header.
+    pub async fn start(version: &str, colour: &str) -> Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no loopback port for the application")?;
+        let address = socket.local_addr()?;
+        let healthy = Arc::new(AtomicBool::new(true));
+        let html = include_str!("app.html").replace("{{version}}", &escape(version)).replace("{{colour}}", &escape(colour));
+        let page = Arc::new(Page {
+            version: HeaderValue::from_str(version).with_context(|| format!("the version `{version}` is no header value"))?,
+            text: version.to_owned().into(),
+            html: html.into(),
+            healthy: Arc::clone(&healthy),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve(socket, page, stopped));
+        Ok(Self { address, healthy, stop, serving })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether `/health` answers 200 from now on.
+    pub fn set_healthy(&self, healthy: bool) {
+        self.healthy.store(healthy, Ordering::Relaxed);
+    }
+
+    /// Takes no more requests, and returns when those in flight are answered.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // A task that was aborted has nothing left to wait for.
+        let _ = self.serving.await;
+    }
+}
+
+/// A colour for a version: the same for the same text, and well apart for most others.
+#[must_use]
+pub fn colour_of(version: &str) -> String {
+    // FNV-1a spreads short texts that differ in one character.
+    let hash = version.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("hsl({} 62% 40%)", (hash >> 32) % 360)
+}
+
+/// Serves until the other end of `stopped` is dropped.
+async fn serve(socket: TcpListener, page: Arc<Page>, mut stopped: oneshot::Receiver<()>) {
+    let open = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = socket.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(_) => continue,
+            },
+            _ = &mut stopped => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let page = Arc::clone(&page);
+        let service = service_fn(move |request| {
+            let page = Arc::clone(&page);
+            async move { Ok::<_, Infallible>(answer(&page, &request).await) }
+        });
+        let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(open.watch(connection));
+    }
+    drop(socket);
+    let _ = timeout(FAREWELL, open.shutdown()).await;
+}
+
+async fn answer(page: &Page, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (content_type, body) = match request.uri().path() {
+        "/version" | "/health" => ("text/plain; charset=utf-8", &page.text),
+        "/slow" => {
+            tokio::time::sleep(Duration::from_millis(milliseconds(request))).await;
+            ("text/plain; charset=utf-8", &page.text)
+        }
+        _ => ("text/html; charset=utf-8", &page.html),
+    };
+    let sick = request.uri().path() == "/health" && !page.healthy.load(Ordering::Relaxed);
+    let mut answer = Response::new(Full::new(body.clone()));
+    *answer.status_mut() = if sick { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.headers_mut().insert(VERSION_HEADER, page.version.clone());
+    answer
+}
+
+/// The query's `ms`, or none.
+fn milliseconds(request: &Request<Incoming>) -> u64 {
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    form_urlencoded::parse(query).find(|(key, _)| key == "ms").and_then(|(_, ms)| ms.parse().ok()).unwrap_or(0)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,229 @@
+//! The data plane of the load balancer: real listeners on loopback that route real HTTP by what the API holds.
+//!
+//! It behaves like an Application Load Balancer where that can hurt a release. Rules are evaluated for each request. A group that
+//! no rule forwards to is unused and not probed; when a rule names it again its targets are initial, and take no traffic before
+//! the group's threshold of probes has passed. A group all of whose targets were probed and found unhealthy fails open.
+//!
+//! Not played: WebSockets, HTTP/2, rule transforms, targets that speak TLS, cross-zone matters.
+
+mod answer;
+mod condition;
+mod cookies;
+mod forward;
+mod group;
+mod health;
+mod probe;
+mod read;
+mod serve;
+mod sign_in;
+mod table;
+mod tls;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+use arc_swap::ArcSwap;
+use aws_config::SdkConfig;
+use aws_sdk_elasticloadbalancingv2::Client;
+use tokio::time::{Instant, sleep};
+
+pub use self::read::Scope;
+use self::{
+    forward::Forwarder,
+    group::{Group, Settings, lock},
+    probe::Prober,
+    read::Reading,
+    serve::{Door, Shared},
+    table::Table,
+    tls::Authority,
+};
+
+/// Which local port serves a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortPolicy {
+    /// Any free one: for tests, which run side by side.
+    Free,
+    /// The listener's own where it is free and permitted, otherwise any: for people, who type it.
+    SameIfPossible,
+}
+
+/// How the load balancer plays.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Which local ports are used.
+    pub ports: PortPolicy,
+    /// Probe intervals and deregistration delays are divided by this; at 100 a probe that AWS makes every 5 s comes every 50 ms.
+    pub speed_up: u32,
+    /// How long a target may take to answer until the client gets a 504.
+    pub patience: Duration,
+}
+
+impl From<PortPolicy> for Options {
+    fn from(ports: PortPolicy) -> Self {
+        // 60 s is the idle time-out that AWS sets unless told otherwise.
+        Self { ports, speed_up: 100, patience: Duration::from_secs(60) }
+    }
+}
+
+/// A target's health in the API's words (ELB API reference, `TargetHealthDescription`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetState {
+    /// The registered `Id`.
+    pub id: String,
+    /// The registered port.
+    pub port: u16,
+    /// `initial`, `healthy`, `unhealthy`, `unused` or `draining`.
+    pub state: String,
+    /// Such as `Target.ResponseCodeMismatch`; none while healthy.
+    pub reason: Option<String>,
+    /// The reason as a sentence; none while healthy.
+    pub description: Option<String>,
+}
+
+/// All load balancers of one account. Clones are the same ones; with the last the ports close.
+#[derive(Clone)]
+pub struct LoadBalancer(Arc<Inner>);
+
+struct Inner {
+    elb: Client,
+    options: Options,
+    shared: Arc<Shared>,
+    prober: Prober,
+    authority: Arc<Authority>,
+    /// By the listener's ARN.
+    doors: Mutex<HashMap<String, Door>>,
+    /// What was last read; held while reading, so that readings do not overtake each other.
+    reading: tokio::sync::Mutex<Reading>,
+    /// What has changed since a reading last began.
+    stale: Mutex<Scope>,
+}
+
+impl LoadBalancer {
+    /// Reads the account behind `upstream` and serves what is there. Durations are sped up a hundredfold unless
+    /// [`Options`] are given in place of the policy alone.
+    ///
+    /// # Errors
+    /// The API's, and ports that cannot be bound.
+    pub async fn start(upstream: SdkConfig, options: impl Into<Options>) -> Result<Self> {
+        let options = options.into();
+        let shared = Shared { table: ArcSwap::from_pointee(Table::default()), forwarder: Forwarder::new(options.patience) };
+        let this = Self(Arc::new(Inner {
+            elb: Client::new(&upstream),
+            options,
+            shared: Arc::new(shared),
+            prober: Prober::new(),
+            authority: Arc::new(Authority::new()?),
+            doors: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            stale: Mutex::default(),
+        }));
+        this.reload().await?;
+        Ok(this)
+    }
+
+    /// Follows the API as it is now. When this returns, requests are routed by it.
+    ///
+    /// # Errors
+    /// The API's, a rule that this load balancer cannot play, and ports that cannot be bound. The former table stays in force.
+    pub async fn reload(&self) -> Result<()> {
+        self.reload_after("").await
+    }
+
+    /// [`LoadBalancer::reload`] of only what the API's `action` can have changed.
+    ///
+    /// # Errors
+    /// Those of [`LoadBalancer::reload`].
+    pub async fn reload_after(&self, action: &str) -> Result<()> {
+        let scope = Scope::of(action);
+        {
+            let mut stale = lock(&self.0.stale);
+            *stale = stale.and(scope);
+        }
+        let mut reading = self.0.reading.lock().await;
+        // Whoever held the lock before may have read this change already: a reading that began after it did.
+        let scope = std::mem::take(&mut *lock(&self.0.stale));
+        if let Err(error) = async { reading.refresh(&self.0.elb, scope).await?; self.0.follow(&reading).await }.await {
+            *lock(&self.0.stale) = Scope::Everything;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// The health of a group's targets; none for a group that is not there.
+    #[must_use]
+    pub fn health(&self, group_arn: &str) -> Vec<TargetState> {
+        self.0.shared.table.load().groups.get(group_arn).map(|group| group.health()).unwrap_or_default()
+    }
+
+    /// Where a listener is served, named by its load balancer and its port as the API has it.
+    #[must_use]
+    pub fn address(&self, load_balancer_name: &str, listener_port: u16) -> Option<SocketAddr> {
+        let table = self.0.shared.table.load();
+        let mut listeners = table.listeners.iter();
+        let (arn, _) = listeners.find(|(_, l)| l.load_balancer == load_balancer_name && l.port == listener_port)?;
+        lock(&self.0.doors).get(arn).map(|door| door.address)
+    }
+
+    /// Waits until the group has targets and all that are not draining are healthy.
+    ///
+    /// # Errors
+    /// The time is over; the states are told.
+    pub async fn wait_healthy(&self, group_arn: &str, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let mut targets = self.health(group_arn);
+            targets.retain(|t| t.state != "draining");
+            if !targets.is_empty() && targets.iter().all(|t| t.state == "healthy") {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let tell = |t: TargetState| format!("{}:{} {} {}", t.id, t.port, t.state, t.reason.unwrap_or_default());
+                let states: Vec<_> = targets.into_iter().map(tell).collect();
+                bail!("{group_arn} is not healthy after {timeout:?}: {} targets {states:?}", states.len());
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The certificate (PEM) that clients of HTTPS listeners have to trust. Any host name is served.
+    #[must_use]
+    pub fn certificate_authority_pem(&self) -> String {
+        self.0.authority.pem()
+    }
+}
+
+impl Inner {
+    /// Brings table and ports in line with a reading.
+    async fn follow(&self, reading: &Reading) -> Result<()> {
+        let listeners = table::listeners(reading)?;
+        let before = self.shared.table.load_full();
+        let attached = table::attached(reading);
+        let mut groups = HashMap::new();
+        for group in &reading.groups {
+            let Some(arn) = group.target_group_arn() else { continue };
+            let settings = Settings::read(group, reading.attributes.get(arn), self.options.speed_up);
+            let targets = reading.targets.get(arn).into_iter().flatten();
+            let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+            let targets: Vec<_> = targets.filter_map(|t| Some((t.id()?.to_owned(), port(t.port())?))).collect();
+            let before = before.groups.get(arn).map(Arc::as_ref);
+            let group = Group::new(before, arn, settings, attached.contains(arn), &targets, &self.prober);
+            groups.insert(arn.to_owned(), Arc::new(group));
+        }
+        let wanted: Vec<_> = listeners.iter().map(|(arn, l)| (arn.clone(), l.port, l.https)).collect();
+        self.shared.table.store(Arc::new(Table { listeners, groups }));
+        lock(&self.doors).retain(|arn, _| wanted.iter().any(|(w, ..)| w == arn));
+        for (arn, port, https) in wanted {
+            if !lock(&self.doors).contains_key(&arn) {
+                let tls = https.then(|| self.authority.acceptor()).transpose()?;
+                let door = Door::open(Arc::clone(&self.shared), arn.clone(), port, self.options.ports, tls).await?;
+                lock(&self.doors).insert(arn, door);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! The routing table: what the API holds, arranged for answering requests. Built anew at each reload and swapped whole, so
+//! that a request sees either all of a change or nothing of it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use aws_sdk_elasticloadbalancingv2::types::{self, Action};
+
+use super::{
+    condition::{Condition, Facts},
+    group::Group,
+    read::Reading,
+};
+
+/// All listeners and groups of one account.
+#[derive(Default)]
+pub(super) struct Table {
+    /// By ARN.
+    pub listeners: HashMap<String, Listener>,
+    /// By ARN.
+    pub groups: HashMap<String, Arc<Group>>,
+}
+
+/// One listener with its rules in the order of evaluation, the default one last.
+pub(super) struct Listener {
+    pub load_balancer: String,
+    pub port: u16,
+    pub https: bool,
+    rules: Vec<Rule>,
+}
+
+/// Conditions that must all hold, and the actions that follow in their order.
+struct Rule {
+    conditions: Vec<Condition>,
+    actions: Vec<Action>,
+}
+
+impl Listener {
+    /// The actions for a request: those of the first rule whose conditions hold.
+    pub fn actions(&self, request: &Facts<'_>) -> &[Action] {
+        let fits = |rule: &&Rule| rule.conditions.iter().all(|c| c.holds(request));
+        self.rules.iter().find(fits).map_or(&[], |rule| &rule.actions)
+    }
+}
+
+/// Arranges the listeners of a reading.
+///
+/// # Errors
+/// A listener or rule that this load balancer cannot play.
+pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> {
+    let mut listeners = HashMap::new();
+    for listener in &reading.listeners {
+        let arn = listener.listener_arn().context("a listener without ARN")?;
+        let mut rules: Vec<_> = reading.rules.iter().filter(|rule| listener_of(rule) == Some(arn.to_owned())).collect();
+        rules.sort_by_key(|rule| priority(rule));
+        // The default rule is taken from the listener itself: that is where the API changes it.
+        let rules = rules.into_iter().filter(|rule| !rule.is_default().unwrap_or(false)).map(arrange);
+        let default = Rule { conditions: Vec::new(), actions: in_order(listener.default_actions()) };
+        let load_balancer = listener.load_balancer_arn().unwrap_or_default();
+        let port = listener.port().and_then(|port| u16::try_from(port).ok()).with_context(|| format!("listener {arn} without port"))?;
+        let listener = Listener {
+            load_balancer: reading.load_balancer_name(load_balancer).unwrap_or_default().to_owned(),
+            port,
+            https: listener.protocol() == Some(&types::ProtocolEnum::Https),
+            rules: rules.chain([Ok(default)]).collect::<Result<_>>()?,
+        };
+        listeners.insert(arn.to_owned(), listener);
+    }
+    Ok(listeners)
+}
+
+/// The groups that some rule or default action forwards to. Any weight counts, also 0 (ELB: a group is in use while an action names it).
+pub(super) fn attached(reading: &Reading) -> HashSet<&str> {
+    let defaults = reading.listeners.iter().flat_map(|listener| listener.default_actions());
+    let rules = reading.rules.iter().filter(|rule| !rule.is_default().unwrap_or(false)).flat_map(|rule| rule.actions());
+    defaults.chain(rules).flat_map(weights).map(|(arn, _)| arn).collect()
+}
+
+/// The groups of a forward action with their weights, from either of its two shapes; nothing for other actions.
+pub(super) fn weights(action: &Action) -> Vec<(&str, u32)> {
+    let config = action.forward_config().map(|config| config.target_groups()).unwrap_or_default();
+    if config.is_empty() {
+        return action.target_group_arn().map(|arn| (arn, 1)).into_iter().collect();
+    }
+    // AWS takes a weight that is not given as 1.
+    let weight = |w: Option<i32>| w.map_or(1, |w| u32::try_from(w).unwrap_or(0));
+    config.iter().filter_map(|group| Some((group.target_group_arn()?, weight(group.weight())))).collect()
+}
+
+fn arrange(rule: &types::Rule) -> Result<Rule> {
+    let conditions = rule.conditions().iter().map(Condition::read).collect::<Result<_>>();
+    let conditions = conditions.with_context(|| format!("rule {}", rule.rule_arn().unwrap_or_default()))?;
+    Ok(Rule { conditions, actions: in_order(rule.actions()) })
+}
+
+fn in_order(actions: &[Action]) -> Vec<Action> {
+    let mut actions = actions.to_vec();
+    actions.sort_by_key(|action| action.order());
+    actions
+}
+
+/// Lower numbers go first.
+fn priority(rule: &types::Rule) -> u32 {
+    rule.priority().and_then(|p| p.parse().ok()).unwrap_or(u32::MAX)
+}
+
+/// A rule's ARN is its listener's with one part more: `…:listener-rule/app/NAME/ID/LISTENER/RULE`.
+fn listener_of(rule: &types::Rule) -> Option<String> {
+    let (listener, _) = rule.rule_arn()?.rsplit_once('/')?;
+    Some(listener.replacen(":listener-rule/", ":listener/", 1))
+}
