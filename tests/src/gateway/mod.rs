@@ -1,1 +1,166 @@
-//! To be filled.
+//! The only endpoint the product sees. It passes every call on to ministack, answers for CodePipeline and for target health,
+//! enforces AWS's limits, keeps a log, and can break, delay or hold the n-th call.
+
+mod answer;
+mod faults;
+mod health;
+mod limits;
+mod log;
+mod paging;
+mod request;
+mod serve;
+mod throttle;
+mod upstream;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use answer::ServiceError;
+pub use faults::{At, Fault, FaultKind, Lasts, Pause};
+pub(crate) use log::lock;
+pub use log::Call;
+pub use request::{Caller, OPERATOR};
+
+use crate::ecs::Runner;
+use crate::jobs::Jobs;
+use crate::load_balancer::LoadBalancer;
+use throttle::Throttle;
+use upstream::Upstream;
+
+/// What a gateway stands in front of.
+pub struct Backends {
+    /// ministack's address.
+    pub api: SocketAddr,
+    /// Serves the traffic, knows the health of targets.
+    pub load_balancer: LoadBalancer,
+    /// Rolls services out.
+    pub ecs: Runner,
+    /// CodePipeline's jobs.
+    pub jobs: Jobs,
+}
+
+/// How AWS's side behaves. Calls of the operator are not concerned.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Behaviour {
+    /// The most items of a page; AWS's own page sizes where none is given.
+    pub page_size: Option<usize>,
+    /// What is added to every call before it takes effect. A few milliseconds make [`Call::depth`] robust: calls made at
+    /// once then all arrive before the first is answered.
+    pub delay: Duration,
+}
+
+/// A running gateway. Clones are the same one; it ends with the last.
+#[derive(Clone)]
+pub struct Gateway(Arc<Running>);
+
+struct Running {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+type Kill = Arc<dyn Fn() + Send + Sync>;
+
+struct Inner {
+    upstream: Upstream,
+    backends: Backends,
+    log: log::Log,
+    faults: faults::Faults,
+    behaviour: Mutex<Behaviour>,
+    throttle: Mutex<Option<Arc<Throttle>>>,
+    kills: Mutex<HashMap<String, Kill>>,
+}
+
+impl Gateway {
+    /// Starts a gateway on a free port of loopback.
+    ///
+    /// # Errors
+    /// Where no port can be bound.
+    pub async fn start(backends: Backends, behaviour: Behaviour) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let inner = Arc::new(Inner {
+            upstream: Upstream::new(backends.api),
+            backends,
+            log: log::Log::default(),
+            faults: faults::Faults::default(),
+            behaviour: Mutex::new(behaviour),
+            throttle: Mutex::default(),
+            kills: Mutex::default(),
+        });
+        let serving = tokio::spawn(serve::serve(Arc::clone(&inner), listener));
+        Ok(Self(Arc::new(Running { address, inner, serving })))
+    }
+
+    /// What the product gets as `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.0.address)
+    }
+
+    /// The calls since the log was reset, in the order of arrival; the operator's are not among them.
+    pub fn calls(&self) -> Vec<Call> {
+        self.0.inner.log.calls()
+    }
+
+    /// Empties the log: the next call is number 1. Faults and pauses that wait stay.
+    pub fn reset_calls(&self) {
+        self.0.inner.log.reset();
+    }
+
+    /// Delays every call before it takes effect.
+    pub fn set_delay(&self, delay: Duration) {
+        lock(&self.0.inner.behaviour).delay = delay;
+    }
+
+    /// Makes pages smaller than AWS's.
+    pub fn set_page_size(&self, size: Option<usize>) {
+        lock(&self.0.inner.behaviour).page_size = size;
+    }
+
+    /// Turns ELB's throttling on, with full buckets, or off.
+    pub fn set_throttling(&self, on: bool) {
+        *lock(&self.0.inner.throttle) = on.then(|| Arc::new(Throttle::full()));
+    }
+
+    /// Makes a fault wait for its call.
+    pub fn inject(&self, fault: Fault) {
+        self.0.inner.faults.inject(fault);
+    }
+
+    /// Ends every fault, those that still wait too.
+    pub fn clear_faults(&self) {
+        self.0.inner.faults.clear();
+    }
+
+    /// Whether every fault injected since the last clearing has struck.
+    pub fn fault_hit(&self) -> bool {
+        self.0.inner.faults.all_hit()
+    }
+
+    /// Ends the faults that last for an invocation and have struck. The Lambda runtime says so after each.
+    pub fn invocation_ended(&self) {
+        self.0.inner.faults.invocation_ended();
+    }
+
+    /// Holds a call before it takes effect, until the pause is released or dropped.
+    pub fn pause_at(&self, at: At) -> Pause {
+        self.0.inner.faults.pause_at(at)
+    }
+
+    /// Says how the process of a principal (`role/session`) is killed.
+    pub fn on_kill(&self, principal: &str, kill: impl Fn() + Send + Sync + 'static) {
+        lock(&self.0.inner.kills).insert(principal.to_owned(), Arc::new(kill));
+    }
+}

@@ -1,0 +1,82 @@
+//! The Runtime API, with a function small enough to be seen through.
+
+use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use local_aws::lambda::{Lambda, Outcome};
+
+/// Does what the event says: `answer`, `fail`, `crash` or `hang`.
+const FUNCTION: &str = r#"#!/usr/bin/env python3
+import json, os, time, urllib.request
+api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+count = 0
+while True:
+    with urllib.request.urlopen(f"{api}/next") as event:
+        what, id = json.load(event), event.headers["Lambda-Runtime-Aws-Request-Id"]
+    count += 1
+    print(f"event {count}: {what}", flush=True)
+    if what == "crash":
+        os._exit(1)
+    if what == "hang":
+        time.sleep(60)
+    if what == "fail":
+        kind, body = "error", {"errorType": "Refused", "errorMessage": "no"}
+    else:
+        kind, body = "response", {"count": count, "id": id}
+    urllib.request.urlopen(f"{api}/{id}/{kind}", data=json.dumps(body).encode())
+"#;
+
+fn lambda() -> (Lambda, tempfile::TempPath) {
+    let file = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    std::fs::write(&file, FUNCTION).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let path = HashMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
+    (Lambda::new(&file, path, Duration::from_secs(2)).unwrap(), file)
+}
+
+fn count(outcome: &Outcome) -> u64 {
+    let Outcome::Answer(body) = outcome else { panic!("{outcome:?}") };
+    serde_json::from_slice::<serde_json::Value>(body).unwrap()["count"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_process_stays_warm_until_it_ends() {
+    let (lambda, _file) = lambda();
+    let one = lambda.invoke(b"\"answer\"").await.unwrap();
+    let two = lambda.invoke(b"\"answer\"").await.unwrap();
+    assert_eq!((one.cold(), two.cold()), (true, false));
+    assert_eq!((count(&one.outcome), count(&two.outcome)), (1, 2));
+    assert_eq!(two.logs, ["event 2: answer"]);
+    assert_ne!(one.request_id, two.request_id);
+
+    assert_eq!(lambda.invoke(b"\"crash\"").await.unwrap().outcome, Outcome::Crashed);
+    let three = lambda.invoke(b"\"answer\"").await.unwrap();
+    assert_eq!((three.cold(), count(&three.outcome)), (true, 1));
+
+    // Killed while it waits for an event.
+    lambda.kill();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(lambda.invoke(b"\"answer\"").await.unwrap().cold());
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_is_killed() {
+    let (lambda, _file) = lambda();
+    lambda.invoke(b"\"answer\"").await.unwrap();
+    let late = lambda.invoke(b"\"hang\"").await.unwrap();
+    assert_eq!(late.outcome, Outcome::TimedOut);
+    assert_eq!(late.logs, ["event 2: hang"]);
+    assert!(lambda.invoke(b"\"answer\"").await.unwrap().cold());
+}
+
+#[tokio::test]
+async fn an_event_is_delivered_three_times_at_most_under_one_request_id() {
+    let (lambda, _file) = lambda();
+    let failed = lambda.deliver(b"\"fail\"").await.unwrap();
+    assert_eq!(failed.len(), 3);
+    assert!(failed.iter().all(|delivery| delivery.request_id == failed[0].request_id));
+    assert_eq!(failed[0].outcome, Outcome::FunctionError { r#type: "Refused".into(), message: "no".into() });
+    assert!(!failed[1].cold(), "a function error leaves the process alive");
+    assert_eq!(lambda.deliver(b"\"answer\"").await.unwrap().len(), 1);
+}

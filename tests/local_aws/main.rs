@@ -1,0 +1,35 @@
+//! The local AWS behaves like AWS where the product depends on it: shown with the real SDK, over the wire.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod faults;
+mod jobs;
+mod lambda;
+mod limits;
+mod load_balancers;
+mod log;
+mod worlds;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use local_aws::world::{Pair, World, WorldOptions};
+
+/// An empty account.
+async fn world() -> World {
+    World::start(WorldOptions::default()).await.unwrap()
+}
+
+/// A pair that nobody serves: enough where only the API matters.
+fn idle_pair(name: &str) -> Pair {
+    Pair::new(name).targets(0, 0)
+}
+
+/// The product's settings, without retries and with little patience, so that every fault is seen as it is.
+async fn impatient(world: &World) -> SdkConfig {
+    let mut config = world.as_product().await.into_builder();
+    config.set_retry_config(Some(RetryConfig::disabled()));
+    config.set_timeout_config(Some(TimeoutConfig::builder().operation_timeout(Duration::from_millis(300)).build()));
+    config.build()
+}

@@ -1,0 +1,215 @@
+//! Faults, and pauses: what can be made to happen to the n-th call.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::log::{Call, lock};
+
+/// Which call is meant. Everything counts from 1, since the call log was reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The n-th call.
+    Call(usize),
+    /// The n-th call of an action.
+    Action(String, usize),
+    /// The n-th call that a role makes.
+    Role(String, usize),
+}
+
+impl At {
+    fn is(&self, call: &Call) -> bool {
+        match self {
+            Self::Call(number) => call.number == *number,
+            Self::Action(action, number) => call.action == *action && call.of_action == *number,
+            Self::Role(role, number) => call.caller.role == *role && call.of_role == *number,
+        }
+    }
+
+    /// Whether the call is one that a lasting fault breaks too, once it has begun: every later call, or those of
+    /// the action or role.
+    fn covers(&self, call: &Call) -> bool {
+        match self {
+            Self::Call(_) => true,
+            Self::Action(action, _) => call.action == *action,
+            Self::Role(role, _) => call.caller.role == *role,
+        }
+    }
+}
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The caller's process is killed before the call takes effect.
+    KillBefore,
+    /// The caller's process is killed after the call took effect, before it has the answer.
+    KillAfter,
+    /// The connection is reset before the call takes effect.
+    ResetBefore,
+    /// The connection is reset after the call took effect.
+    ResetAfter,
+    /// The service fails (HTTP 500), without effect.
+    Status500,
+    /// The service is unavailable (HTTP 503), without effect.
+    Status503,
+    /// Too many calls, without effect.
+    Throttled,
+    /// No answer until the caller gives up, without effect.
+    Hang,
+    /// No answer until the caller gives up, though the call took effect.
+    HangAfter,
+    /// The call takes effect; its answer ends in the middle.
+    CutAnswer,
+    /// The caller lacks the permission.
+    AccessDenied,
+}
+
+impl FaultKind {
+    /// Every fault, for sweeps.
+    pub const ALL: [Self; 11] = [
+        Self::KillBefore,
+        Self::KillAfter,
+        Self::ResetBefore,
+        Self::ResetAfter,
+        Self::Status500,
+        Self::Status503,
+        Self::Throttled,
+        Self::Hang,
+        Self::HangAfter,
+        Self::CutAnswer,
+        Self::AccessDenied,
+    ];
+
+    /// Whether the call takes effect in spite of the fault.
+    pub fn takes_effect(self) -> bool {
+        matches!(self, Self::KillAfter | Self::ResetAfter | Self::HangAfter | Self::CutAnswer)
+    }
+}
+
+/// How long a fault stays, once the call it waits for has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lasts {
+    /// That call only.
+    Once,
+    /// That call and the later ones, until [`super::Gateway::invocation_ended`].
+    Invocation,
+    /// That call and the later ones, until the faults are cleared.
+    ForGood,
+}
+
+/// A fault that waits for its call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The call it begins with.
+    pub at: At,
+    /// What happens.
+    pub kind: FaultKind,
+    /// For how long.
+    pub lasts: Lasts,
+}
+
+impl Fault {
+    /// A fault of one call.
+    pub fn once(at: At, kind: FaultKind) -> Self {
+        Self { at, kind, lasts: Lasts::Once }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    planned: Mutex<Vec<Planned>>,
+    pauses: Mutex<Vec<(At, Arc<watch::Sender<PauseState>>)>>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    fault: Fault,
+    hit: bool,
+    spent: bool,
+}
+
+impl Faults {
+    pub(super) fn inject(&self, fault: Fault) {
+        lock(&self.planned).push(Planned { fault, hit: false, spent: false });
+    }
+
+    /// What happens to this call. The faults injected first come first; only one strikes a call.
+    pub(super) fn strike(&self, call: &Call) -> Option<FaultKind> {
+        let mut planned = lock(&self.planned);
+        let struck = planned
+            .iter_mut()
+            .find(|p| !p.spent && if p.hit { p.fault.at.covers(call) } else { p.fault.at.is(call) })?;
+        struck.hit = true;
+        struck.spent = struck.fault.lasts == Lasts::Once;
+        Some(struck.fault.kind)
+    }
+
+    pub(super) fn invocation_ended(&self) {
+        for planned in lock(&self.planned).iter_mut() {
+            planned.spent |= planned.hit && planned.fault.lasts == Lasts::Invocation;
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        lock(&self.planned).clear();
+    }
+
+    pub(super) fn all_hit(&self) -> bool {
+        lock(&self.planned).iter().all(|planned| planned.hit)
+    }
+
+    pub(super) fn pause_at(&self, at: At) -> Pause {
+        let state = Arc::new(watch::Sender::new(PauseState::Waiting));
+        lock(&self.pauses).push((at, Arc::clone(&state)));
+        Pause { state }
+    }
+
+    /// Holds the call, where a pause waits for it, until it is released.
+    pub(super) async fn hold(&self, call: &Call) {
+        let found = {
+            let mut pauses = lock(&self.pauses);
+            let index = pauses.iter().position(|(at, _)| at.is(call));
+            index.map(|index| pauses.swap_remove(index).1)
+        };
+        if let Some(state) = found {
+            state.send_if_modified(|state| {
+                let waiting = *state == PauseState::Waiting;
+                if waiting {
+                    *state = PauseState::Reached;
+                }
+                waiting
+            });
+            // The sender is held here: waiting cannot fail.
+            let _ = state.subscribe().wait_for(|state| *state == PauseState::Released).await;
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PauseState {
+    Waiting,
+    Reached,
+    Released,
+}
+
+/// A call that is held before it takes effect. Dropping it lets the call go on.
+#[derive(Debug)]
+pub struct Pause {
+    state: Arc<watch::Sender<PauseState>>,
+}
+
+impl Pause {
+    /// Waits until the call has come.
+    pub async fn reached(&self) {
+        let _ = self.state.subscribe().wait_for(|state| *state != PauseState::Waiting).await;
+    }
+
+    /// Lets the call go on.
+    pub fn release(self) {}
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.state.send_replace(PauseState::Released);
+    }
+}

@@ -1,0 +1,213 @@
+//! What happens to a call, from its arrival to its answer.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use futures::StreamExt;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::http::request::Parts;
+use hyper::service::service_fn;
+use hyper::{Response, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::answer::{Answer, ServiceError, json_result};
+use super::faults::FaultKind;
+use super::log::{Call, lock};
+use super::request::Request;
+use super::{Inner, health, limits, paging};
+
+/// What the caller gets.
+enum Outcome {
+    /// The answer.
+    Answer(Answer),
+    /// The first half of it; the connection then ends.
+    Cut(Answer),
+    /// The connection is reset.
+    Reset,
+    /// Nothing at all.
+    Silence,
+}
+
+pub(super) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
+    // Dropped with this task, and every connection with it.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                connections.spawn(connection(Arc::clone(&inner), stream));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Serves a connection until it ends; how it ends is the client's matter.
+async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<()> {
+    stream.set_nodelay(true)?;
+    // hyper owns the stream: a second handle decides whether it is closed or reset.
+    let stream = stream.into_std()?;
+    let handle = stream.try_clone()?;
+    let stream = TokioIo::new(TcpStream::from_std(stream)?);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let inner = Arc::clone(&inner);
+        let handle = &handle;
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            // A task of its own: a call that has begun takes its effect, whatever becomes of the caller.
+            let outcome = tokio::spawn(async move { inner.handle(&parts, body).await }).await?;
+            match outcome {
+                Outcome::Answer(answer) => Ok(answer.map(whole)),
+                Outcome::Cut(answer) => Ok(cut(answer)),
+                Outcome::Reset => {
+                    SockRef::from(handle).set_linger(Some(Duration::ZERO))?;
+                    Err(io::Error::from(io::ErrorKind::ConnectionReset))
+                }
+                Outcome::Silence => std::future::pending().await,
+            }
+        }
+    });
+    hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await?;
+    Ok(())
+}
+
+type Body = BoxBody<Bytes, io::Error>;
+
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never: Infallible| match never {}).boxed()
+}
+
+/// Promises the whole body, gives the first half, and ends the connection.
+fn cut(answer: Answer) -> Response<Body> {
+    let (mut parts, body) = answer.into_parts();
+    parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let half = body.slice(..body.len() / 2);
+    let pieces = futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::once(async {
+        // Time for the first half to leave.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionAborted))
+    }));
+    Response::from_parts(parts, BodyExt::boxed(StreamBody::new(Box::pin(pieces))))
+}
+
+impl Inner {
+    async fn handle(&self, parts: &Parts, body: Bytes) -> Outcome {
+        let request = Request::read(parts, &body);
+        if request.by_operator() {
+            return Outcome::Answer(self.answer(parts, body, &request, None).await);
+        }
+        let call = self.log.arrive(&request);
+        let behaviour = *lock(&self.behaviour);
+        tokio::time::sleep(behaviour.delay).await;
+        self.faults.hold(&call).await;
+        let fault = self.faults.strike(&call);
+        let refusal = match fault {
+            Some(FaultKind::KillBefore) => {
+                self.kill(&call);
+                return Outcome::Silence;
+            }
+            Some(FaultKind::ResetBefore) => return Outcome::Reset,
+            Some(FaultKind::Hang) => return Outcome::Silence,
+            Some(FaultKind::Status500) => Some(ServiceError::server(500)),
+            Some(FaultKind::Status503) => Some(ServiceError::server(503)),
+            Some(FaultKind::Throttled) => Some(ServiceError::throttled(&request)),
+            Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(&request)),
+            _ => self.throttled(&request),
+        };
+        // The policy of the caller's role belongs here: a call that it does not allow is refused with access_denied.
+        let answer = match refusal {
+            Some(error) => error.answer(&request),
+            None => self.answer(parts, body, &request, behaviour.page_size).await,
+        };
+        match fault {
+            Some(FaultKind::KillAfter) => {
+                self.kill(&call);
+                return Outcome::Silence;
+            }
+            Some(FaultKind::ResetAfter) => return Outcome::Reset,
+            Some(FaultKind::HangAfter) => return Outcome::Silence,
+            _ => {}
+        }
+        self.log.answer(&call, answer.status().as_u16());
+        if fault == Some(FaultKind::CutAnswer) { Outcome::Cut(answer) } else { Outcome::Answer(answer) }
+    }
+
+    /// A call's effect and its answer.
+    async fn answer(&self, parts: &Parts, body: Bytes, request: &Request, page_size: Option<usize>) -> Answer {
+        if let Some(error) = limits::refusal(request) {
+            return error.answer(request);
+        }
+        if request.service == "codepipeline" {
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            return match self.backends.jobs.answer(&request.action, &body) {
+                Ok(result) => json_result(&result),
+                Err(error) => error.answer(request),
+            };
+        }
+        match self.pass_on(parts, body, request, page_size).await {
+            Ok(answer) => answer,
+            // The local AWS itself is broken: whoever reads the product's error should see that.
+            Err(error) => {
+                let message = format!("the local AWS: {error:#}");
+                ServiceError { status: 500, code: "InternalFailure", message }.answer(request)
+            }
+        }
+    }
+
+    async fn pass_on(&self, parts: &Parts, body: Bytes, request: &Request, page_size: Option<usize>) -> Result<Answer> {
+        let page = match paging::wanted(request, page_size) {
+            Ok(page) => page,
+            Err(error) => return Ok(error.answer(request)),
+        };
+        let answer = self.upstream.pass_on(parts, body).await?;
+        if !answer.status().is_success() {
+            return Ok(answer);
+        }
+        if request.action == "DescribeTargetHealth" {
+            return Ok(health::describe(request, &self.backends.load_balancer));
+        }
+        // Stacks create load balancers too.
+        if request.writes_load_balancing() {
+            self.backends.load_balancer.reload_after(&request.action).await?;
+        } else if request.service == "cloudformation" {
+            self.backends.load_balancer.reload().await?;
+        }
+        if request.service == "ecs" && ["CreateService", "UpdateService", "DeleteService"].contains(&request.action.as_str()) {
+            self.service_changed(request);
+        }
+        match page {
+            Some(page) => page.cut(answer, request),
+            None => Ok(answer),
+        }
+    }
+
+    fn service_changed(&self, request: &Request) {
+        let name = |field| request.json(field).and_then(Value::as_str).and_then(|arn| arn.rsplit('/').next());
+        // CreateService says serviceName, the others service.
+        if let Some(service) = name("serviceName").or_else(|| name("service")) {
+            self.backends.ecs.service_changed(name("cluster").unwrap_or("default"), service);
+        }
+    }
+
+    fn throttled(&self, request: &Request) -> Option<ServiceError> {
+        let throttle = lock(&self.throttle).clone()?;
+        (!throttle.admits(request)).then(|| ServiceError::throttled(request))
+    }
+
+    fn kill(&self, call: &Call) {
+        let kill = lock(&self.kills).get(&call.caller.principal).cloned();
+        if let Some(kill) = kill {
+            kill();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Runs the real function binary as Lambda does: one environment that stays warm, is frozen out on a time-out and
+//! replaced after a crash, and events that are delivered again after an error.
+
+mod environment;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use uuid::Uuid;
+
+use crate::gateway::lock;
+use environment::Environment;
+
+/// Lambda delivers an asynchronous event at most this often (Lambda developer guide, "Error handling for asynchronous invocations").
+const DELIVERIES: usize = 3;
+
+/// One execution environment of a function, and its event queue. Clones are the same one.
+#[derive(Clone)]
+pub struct Lambda(Arc<Inner>);
+
+struct Inner {
+    binary: PathBuf,
+    settings: HashMap<String, String>,
+    timeout: Duration,
+    retry_delay: Mutex<Duration>,
+    echo: Mutex<bool>,
+    after: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
+    /// Held during an invocation: an environment serves one at a time.
+    environment: tokio::sync::Mutex<Option<Environment>>,
+    /// The process of the environment, while it lives.
+    process: Mutex<Option<Pid>>,
+}
+
+/// What came of an invocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function's answer.
+    Answer(Bytes),
+    /// The function failed, and said how.
+    FunctionError {
+        /// `errorType`.
+        r#type: String,
+        /// `errorMessage`.
+        message: String,
+    },
+    /// The process ended.
+    Crashed,
+    /// The function's time-out passed; the process was killed.
+    TimedOut,
+}
+
+/// An invocation that is over.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The request id, the same for every delivery of an event.
+    pub request_id: String,
+    /// From the moment the function could take the event until its outcome.
+    pub duration: Duration,
+    /// How long the process took to start; none where it was warm.
+    pub cold_start: Option<Duration>,
+    /// What the process wrote to standard output and standard error meanwhile, by line.
+    pub logs: Vec<String>,
+}
+
+impl Invocation {
+    /// Whether a new process was started for it.
+    pub fn cold(&self) -> bool {
+        self.cold_start.is_some()
+    }
+
+    /// The function's answer as text; none where there is no answer.
+    pub fn answer(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Answer(bytes) => std::str::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Lambda {
+    /// A function that will run `binary` with these environment variables, besides those that Lambda sets itself.
+    ///
+    /// # Errors
+    /// Where there is no such binary: it has to be built before.
+    pub fn new(binary: &Path, settings: HashMap<String, String>, timeout: Duration) -> Result<Self> {
+        ensure!(
+            binary.is_file(),
+            "{} is not there: build it with cargo build --release -p blue-green-flip",
+            binary.display()
+        );
+        Ok(Self(Arc::new(Inner {
+            binary: binary.to_owned(),
+            settings,
+            timeout,
+            retry_delay: Mutex::new(Duration::ZERO),
+            echo: Mutex::new(false),
+            after: Mutex::default(),
+            environment: tokio::sync::Mutex::default(),
+            process: Mutex::default(),
+        })))
+    }
+
+    /// How long to wait before an event is delivered again: nothing unless said (AWS: one minute, then two).
+    pub fn set_retry_delay(&self, delay: Duration) {
+        *lock(&self.0.retry_delay) = delay;
+    }
+
+    /// Whether the function's output is shown on standard error too.
+    pub fn set_echo(&self, echo: bool) {
+        *lock(&self.0.echo) = echo;
+    }
+
+    /// Has `call` called after every invocation.
+    pub fn after_each(&self, call: impl Fn() + Send + Sync + 'static) {
+        lock(&self.0.after).push(Arc::new(call));
+    }
+
+    /// Invokes the function once, and waits for the outcome.
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub async fn invoke(&self, event: &[u8]) -> Result<Invocation> {
+        self.deliver_once(&Uuid::new_v4().to_string(), event).await
+    }
+
+    /// Delivers an event as an asynchronous invocation does: up to three times, until the function does not fail.
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub async fn deliver(&self, event: &[u8]) -> Result<Vec<Invocation>> {
+        let request_id = Uuid::new_v4().to_string();
+        let mut deliveries = Vec::new();
+        while deliveries.len() < DELIVERIES {
+            if !deliveries.is_empty() {
+                let delay = *lock(&self.0.retry_delay);
+                tokio::time::sleep(delay).await;
+            }
+            let invocation = self.deliver_once(&request_id, event).await?;
+            let answered = matches!(invocation.outcome, Outcome::Answer(_));
+            deliveries.push(invocation);
+            if answered {
+                break;
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// Delivers an event once more, under the request id of an earlier delivery: the duplicate that Lambda may always send.
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub async fn deliver_once(&self, request_id: &str, event: &[u8]) -> Result<Invocation> {
+        let mut slot = self.0.environment.lock().await;
+        let warm = slot.take_if(|warm| warm.is_alive());
+        let (mut environment, cold_start) = match warm {
+            Some(warm) => (warm, None),
+            None => {
+                let begun = Instant::now();
+                let environment = Environment::start(&self.0.binary, &self.0.settings).await?;
+                *lock(&self.0.process) = environment.process_id();
+                (environment, Some(begun))
+            }
+        };
+        environment.ready().await;
+        let cold_start = cold_start.map(|begun| begun.elapsed());
+        let begun = Instant::now();
+        let outcome = environment.invoke(request_id, event, self.0.timeout).await;
+        let duration = begun.elapsed();
+        if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
+            *lock(&self.0.process) = None;
+            environment.end().await;
+        }
+        let logs = environment.new_output()?;
+        if *lock(&self.0.echo) {
+            logs.iter().for_each(|line| eprintln!("{line}"));
+        }
+        if environment.is_alive() {
+            *slot = Some(environment);
+        }
+        drop(slot);
+        let after = lock(&self.0.after).clone();
+        after.iter().for_each(|call| call());
+        Ok(Invocation { outcome, request_id: request_id.to_owned(), duration, cold_start, logs })
+    }
+
+    /// Kills the process at once, where one lives: SIGKILL, as a crash or an operator would.
+    pub fn kill(&self) {
+        if let Some(process) = *lock(&self.0.process) {
+            // It may have ended by itself just now.
+            let _ = kill(process, Signal::SIGKILL);
+        }
+    }
+
+    /// The process id of the environment, while it lives; for measurements.
+    pub fn process_id(&self) -> Option<i32> {
+        lock(&self.0.process).map(Pid::as_raw)
+    }
+}

@@ -1,0 +1,215 @@
+//! A world: one AWS account of its own, with everything that plays AWS's part for it.
+//!
+//! Worlds share a ministack, so that they are cheap, and nothing else: a test makes its own.
+
+mod build;
+mod snapshot;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_elasticloadbalancingv2::config::{Credentials, SharedCredentialsProvider};
+use uuid::Uuid;
+
+pub use build::{Created, LoadBalancerSpec, Pair, Rule, host, path};
+
+use crate::app::App;
+use crate::ecs::Runner;
+use crate::gateway::{Backends, Behaviour, Gateway, OPERATOR, lock};
+use crate::jobs::Jobs;
+use crate::lambda::Lambda;
+use crate::load_balancer::{LoadBalancer, PortPolicy};
+use crate::ministack::{Ministack, target_folder};
+
+/// The region of every world.
+pub const REGION: &str = "eu-central-1";
+
+/// The role of the function, and of everything that says no other.
+pub const LAMBDA_ROLE: &str = "blue-green-flip";
+
+/// The role of the deployer.
+pub const DEPLOYER_ROLE: &str = "deployer";
+
+/// How a world begins.
+pub struct WorldOptions {
+    /// Which local ports serve the listeners.
+    pub ports: PortPolicy,
+    /// How the gateway behaves at first.
+    pub behaviour: Behaviour,
+    /// Is told what takes long.
+    pub progress: Box<dyn Fn(&str) + Send>,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self { ports: PortPolicy::Free, behaviour: Behaviour::default(), progress: Box::new(|_| {}) }
+    }
+}
+
+/// An AWS account on loopback. It ends when it is dropped.
+pub struct World {
+    /// The only endpoint the product sees.
+    pub gateway: Gateway,
+    /// CodePipeline's jobs.
+    pub jobs: Jobs,
+    /// Serves real HTTP by what the API holds.
+    pub load_balancer: LoadBalancer,
+    /// Rolls services out.
+    pub ecs_runner: Runner,
+    account: String,
+    operator: SdkConfig,
+    apps: Mutex<Vec<App>>,
+    processes: AtomicUsize,
+}
+
+impl World {
+    /// Starts an empty account.
+    ///
+    /// # Errors
+    /// Where ministack cannot be installed or started, or a port cannot be bound.
+    pub async fn start(options: WorldOptions) -> Result<Self> {
+        let ministack = Ministack::shared(options.progress).await?;
+        // Twelve digits, not beginning with 0: an account id, and different in every world.
+        let account = (100_000_000_000 + Uuid::new_v4().as_u128() % 900_000_000_000).to_string();
+        let upstream = config(&account, &format!("http://{}", ministack.address())).await;
+        let load_balancer = LoadBalancer::start(upstream.clone(), options.ports).await?;
+        let jobs = Jobs::new(&account, REGION);
+        let backends = Backends {
+            api: ministack.address(),
+            load_balancer: load_balancer.clone(),
+            ecs: Runner::start(upstream, load_balancer.clone()),
+            jobs: jobs.clone(),
+        };
+        let ecs_runner = backends.ecs.clone();
+        let gateway = Gateway::start(backends, options.behaviour).await?;
+        let operator = config(&account, &gateway.endpoint()).await;
+        Ok(Self { gateway, jobs, load_balancer, ecs_runner, account, operator, apps: Mutex::default(), processes: AtomicUsize::new(1) })
+    }
+
+    /// The account id.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// What a product process gets as `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        self.gateway.endpoint()
+    }
+
+    /// The environment variables of a product process with the function's role.
+    pub fn env(&self) -> HashMap<String, String> {
+        self.env_as(LAMBDA_ROLE)
+    }
+
+    /// The environment variables of a product process with a role. Each call is another session: [`Gateway::on_kill`]
+    /// tells them apart by the principal, which is the value of `AWS_SESSION_TOKEN`.
+    pub fn env_as(&self, role: &str) -> HashMap<String, String> {
+        let session = self.processes.fetch_add(1, Ordering::Relaxed);
+        self.env_of(&format!("{role}/{session}"))
+    }
+
+    fn env_of(&self, principal: &str) -> HashMap<String, String> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint().as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &self.account),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_SESSION_TOKEN", principal),
+            // No machine's metadata service is asked, no file of the person who runs this is read.
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("AWS_CONFIG_FILE", "/dev/null"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// The operator's SDK settings: calls go through the gateway, so that traffic follows them, but are not counted,
+    /// delayed, broken, throttled or cut into pages.
+    pub fn operator(&self) -> &SdkConfig {
+        &self.operator
+    }
+
+    /// SDK settings that are treated like the product's calls.
+    pub async fn as_product(&self) -> SdkConfig {
+        let mut config = config(&self.account, &self.endpoint()).await.into_builder();
+        config.set_credentials_provider(Some(credentials(&self.account, &format!("{LAMBDA_ROLE}/test"))));
+        config.build()
+    }
+
+    /// The operator's client for load balancers.
+    pub fn elb(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        aws_sdk_elasticloadbalancingv2::Client::new(&self.operator)
+    }
+
+    /// The operator's client for ECS.
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.operator)
+    }
+
+    /// A new environment of the real function, in this account. Faults that kill reach it.
+    ///
+    /// # Errors
+    /// Where the binary was not built.
+    pub fn lambda(&self, timeout: Duration) -> Result<Lambda> {
+        self.lambda_with(timeout, [])
+    }
+
+    /// [`World::lambda`], with further environment variables.
+    ///
+    /// # Errors
+    /// Where the binary was not built.
+    pub fn lambda_with<const N: usize>(&self, timeout: Duration, extra: [(&str, &str); N]) -> Result<Lambda> {
+        let mut env = self.env();
+        let principal = env["AWS_SESSION_TOKEN"].clone();
+        env.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let lambda = Lambda::new(&binary(LAMBDA_ROLE), env, timeout)?;
+        let killed = lambda.clone();
+        self.gateway.on_kill(&principal, move || killed.kill());
+        let gateway = self.gateway.clone();
+        lambda.after_each(move || gateway.invocation_ended());
+        Ok(lambda)
+    }
+
+    /// Describes a load balancer that [`LoadBalancerSpec::create`] then makes through the API.
+    pub fn load_balancer<'a>(&'a self, name: &str) -> LoadBalancerSpec<'a> {
+        LoadBalancerSpec::new(self, name)
+    }
+
+    /// Everything the API says of load balancers, as text: listeners, rules with every action and condition, tags.
+    /// Two snapshots are equal where nothing has changed.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn snapshot(&self) -> Result<String> {
+        snapshot::take(self).await
+    }
+
+    fn keep(&self, app: App) {
+        lock(&self.apps).push(app);
+    }
+}
+
+/// A release binary of the product, whether it is built or not.
+pub fn binary(name: &str) -> PathBuf {
+    Path::new(&target_folder()).join("release").join(name)
+}
+
+async fn config(account: &str, endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(credentials(account, OPERATOR))
+        .load()
+        .await
+}
+
+fn credentials(account: &str, principal: &str) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Credentials::new(account, "local", Some(principal.to_owned()), None, "local"))
+}
