@@ -100,7 +100,8 @@ impl App {
 #[must_use]
 pub fn colour_of(version: &str) -> String {
     // FNV-1a spreads short texts that differ in one character.
-    let hash = version.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        version.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("hsl({} 62% 40%)", (hash >> 32) % 360)
 }
 

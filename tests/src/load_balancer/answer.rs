@@ -19,7 +19,11 @@ use super::{
 
 /// Answers a request by the actions of its rule.
 pub(super) async fn answer(
-    table: &Table, actions: &[Action], arrival: &Arrival, forwarder: &Forwarder, request: Request<Incoming>,
+    table: &Table,
+    actions: &[Action],
+    arrival: &Arrival,
+    forwarder: &Forwarder,
+    request: Request<Incoming>,
 ) -> Response<Body> {
     for action in actions {
         match action.r#type() {
@@ -40,7 +44,10 @@ pub(super) async fn answer(
             Some(ActionTypeEnum::Forward) => return forward(table, action, arrival, forwarder, request).await,
             other => {
                 let what = other.map_or("none", ActionTypeEnum::as_str);
-                return text(StatusCode::NOT_IMPLEMENTED, &format!("the local load balancer does not know the action type `{what}`"));
+                return text(
+                    StatusCode::NOT_IMPLEMENTED,
+                    &format!("the local load balancer does not know the action type `{what}`"),
+                );
             }
         }
     }
@@ -48,7 +55,11 @@ pub(super) async fn answer(
 }
 
 async fn forward(
-    table: &Table, action: &Action, arrival: &Arrival, forwarder: &Forwarder, request: Request<Incoming>,
+    table: &Table,
+    action: &Action,
+    arrival: &Arrival,
+    forwarder: &Forwarder,
+    request: Request<Incoming>,
 ) -> Response<Body> {
     let weights: Vec<_> = table::weights(action).into_iter().filter_map(|(arn, w)| Some((table.groups.get(arn)?, w))).collect();
     let stickiness = action.forward_config().and_then(|c| c.target_group_stickiness_config());
@@ -57,14 +68,21 @@ async fn forward(
     // Group stickiness outranks weights: a client stays on its group, also where that weighs 0 by now.
     let group = weights.iter().find(|(group, _)| Some(group.name()) == bound).map(|(group, _)| *group);
     let Some(group) = group.or_else(|| draw(&weights)) else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable: no group of this action takes traffic");
+        return text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "503 Service Temporarily Unavailable: no group of this action takes traffic",
+        );
     };
     let bound = cookies::bound(request.headers(), cookies::TARGET).map(str::to_owned);
     let Choice::Target(target, sticky_target) = group.choose(|target| bound.as_deref() == Some(target.name().as_str())) else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable: no target of this group takes traffic");
+        return text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "503 Service Temporarily Unavailable: no target of this group takes traffic",
+        );
     };
     let mut answer = forwarder.send(arrival, &target, request).await;
-    let bind_group = sticky.and_then(|seconds| cookies::bind(cookies::GROUP, group.name(), std::time::Duration::from_secs(seconds)));
+    let bind_group =
+        sticky.and_then(|seconds| cookies::bind(cookies::GROUP, group.name(), std::time::Duration::from_secs(seconds)));
     let bind_target = sticky_target.and_then(|duration| cookies::bind(cookies::TARGET, &target.name(), duration));
     for cookie in bind_group.into_iter().chain(bind_target) {
         answer.headers_mut().append(SET_COOKIE, cookie);
@@ -99,7 +117,11 @@ fn redirect(config: Option<&RedirectActionConfig>, arrival: &Arrival, uri: &Uri)
     let protocol = fill(config.protocol(), "#{protocol}").to_lowercase();
     let (host, port) = (fill(config.host(), "#{host}"), fill(config.port(), "#{port}"));
     let (path, query) = (fill(config.path(), "/#{path}"), fill(config.query(), "#{query}"));
-    let port = if matches!((protocol.as_str(), port.as_str()), ("http", "80") | ("https", "443")) { String::new() } else { format!(":{port}") };
+    let port = if matches!((protocol.as_str(), port.as_str()), ("http", "80") | ("https", "443")) {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
     let query = if query.is_empty() { query } else { format!("?{query}") };
     let status = match config.status_code() {
         Some(RedirectActionStatusCodeEnum::Http302) => StatusCode::FOUND,

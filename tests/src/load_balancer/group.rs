@@ -97,7 +97,12 @@ impl Group {
     /// its targets: they are initial. One that goes out of use stops probing. One whose health check changed goes on from
     /// what it knows.
     pub fn new(
-        before: Option<&Self>, arn: &str, settings: Settings, attached: bool, registered: &[(String, u16)], prober: &probe::Prober,
+        before: Option<&Self>,
+        arn: &str,
+        settings: Settings,
+        attached: bool,
+        registered: &[(String, u16)],
+        prober: &probe::Prober,
     ) -> Self {
         let known = before.filter(|b| b.attached == attached).map_or(&[][..], |b| &b.targets);
         let changed = before.is_some_and(|b| b.settings.check != settings.check);
@@ -120,7 +125,11 @@ impl Group {
             match old.state() {
                 State::Draining { until } if until <= now => {}
                 State::Draining { .. } => targets.push(Arc::clone(old)),
-                _ => targets.push(make(&old.id, old.port, Health::new(State::Draining { until: now + settings.deregistration_delay }))),
+                _ => targets.push(make(
+                    &old.id,
+                    old.port,
+                    Health::new(State::Draining { until: now + settings.deregistration_delay }),
+                )),
             }
         }
         Self { arn: arn.to_owned(), settings, attached, targets, turn: AtomicUsize::new(0) }

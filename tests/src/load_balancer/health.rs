@@ -97,7 +97,9 @@ impl Health {
                 let why = format!("Health checks failed with these codes: [{status}]");
                 ("unhealthy", Some("Target.ResponseCodeMismatch"), Some(why))
             }
-            (State::Unhealthy, Some(Problem::Timeout)) => ("unhealthy", Some("Target.Timeout"), Some("Request timed out".to_owned())),
+            (State::Unhealthy, Some(Problem::Timeout)) => {
+                ("unhealthy", Some("Target.Timeout"), Some("Request timed out".to_owned()))
+            }
             (State::Unhealthy, _) => ("unhealthy", Some("Target.FailedHealthChecks"), Some("Health checks failed".to_owned())),
         };
         TargetState { id: id.to_owned(), port, state: state.to_owned(), reason: reason.map(str::to_owned), description }

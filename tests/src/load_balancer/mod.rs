@@ -147,7 +147,12 @@ impl LoadBalancer {
         let mut reading = self.0.reading.lock().await;
         // Whoever held the lock before may have read this change already: a reading that began after it did.
         let scope = std::mem::take(&mut *lock(&self.0.stale));
-        if let Err(error) = async { reading.refresh(&self.0.elb, scope).await?; self.0.follow(&reading).await }.await {
+        if let Err(error) = async {
+            reading.refresh(&self.0.elb, scope).await?;
+            self.0.follow(&reading).await
+        }
+        .await
+        {
             *lock(&self.0.stale) = Scope::Everything;
             return Err(error);
         }

@@ -1,5 +1,5 @@
-//! Reads from the API what the load balancer plays. It asks for everything of an account at once, which the emulator answers
-//! (AWS wants a load balancer or listener named): a reload happens before a write is answered, so it must be quick.
+//! Reads from the API what the load balancer plays: as parallel as the dependencies allow, and only what can have changed,
+//! since a write is not answered before its reload is over. Nothing is paged: the emulator behind it answers whole lists.
 
 use std::collections::HashMap;
 
@@ -47,7 +47,8 @@ impl Scope {
 pub(super) struct Reading {
     pub load_balancers: Vec<types::LoadBalancer>,
     pub listeners: Vec<types::Listener>,
-    pub rules: Vec<types::Rule>,
+    /// By the listener's ARN.
+    pub rules: HashMap<String, Vec<types::Rule>>,
     pub groups: Vec<types::TargetGroup>,
     /// By the group's ARN.
     pub targets: HashMap<String, Vec<types::TargetDescription>>,
@@ -64,12 +65,12 @@ impl Reading {
         match scope {
             Scope::Nothing => {}
             Scope::Targets => self.targets = targets(elb, &self.groups).await?,
-            Scope::Routing => (self.listeners, self.rules) = try_join(listeners(elb), rules(elb)).await?,
+            Scope::Routing => (self.listeners, self.rules) = routing(elb, &self.load_balancers).await?,
             Scope::Everything => {
-                let (load_balancers, groups, routing) =
-                    try_join3(load_balancers(elb), groups(elb), try_join(listeners(elb), rules(elb))).await?;
-                (self.load_balancers, self.groups, (self.listeners, self.rules)) = (load_balancers, groups, routing);
-                (self.targets, self.attributes) = try_join(targets(elb, &self.groups), attributes(elb, &self.groups)).await?;
+                (self.load_balancers, self.groups) = try_join(load_balancers(elb), groups(elb)).await?;
+                let groups = &self.groups;
+                let all = try_join3(routing(elb, &self.load_balancers), targets(elb, groups), attributes(elb, groups));
+                ((self.listeners, self.rules), self.targets, self.attributes) = all.await?;
             }
         }
         Ok(())
@@ -86,13 +87,29 @@ async fn load_balancers(elb: &Client) -> Result<Vec<types::LoadBalancer>> {
     Ok(answer.load_balancers.unwrap_or_default())
 }
 
-async fn listeners(elb: &Client) -> Result<Vec<types::Listener>> {
-    let answer = elb.describe_listeners().send().await.context("DescribeListeners")?;
-    Ok(answer.listeners.unwrap_or_default())
-}
-
-async fn rules(elb: &Client) -> Result<Vec<types::Rule>> {
-    Ok(elb.describe_rules().send().await.context("DescribeRules")?.rules.unwrap_or_default())
+async fn routing(
+    elb: &Client,
+    load_balancers: &[types::LoadBalancer],
+) -> Result<(Vec<types::Listener>, HashMap<String, Vec<types::Rule>>)> {
+    let read = load_balancers.iter().filter_map(types::LoadBalancer::load_balancer_arn).map(|arn| async move {
+        match elb.describe_listeners().load_balancer_arn(arn).send().await {
+            Ok(answer) => Ok(answer.listeners.unwrap_or_default()),
+            // Deleted since the load balancers were read; so below.
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_load_balancer_not_found_exception()) => Ok(Vec::new()),
+            Err(error) => Err(error).with_context(|| format!("DescribeListeners of {arn}")),
+        }
+    });
+    let listeners = try_join_all(read).await?.concat();
+    let read = listeners.iter().filter_map(types::Listener::listener_arn).map(|arn| async move {
+        let rules = match elb.describe_rules().listener_arn(arn).send().await {
+            Ok(answer) => answer.rules.unwrap_or_default(),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_listener_not_found_exception()) => Vec::new(),
+            Err(error) => return Err(error).with_context(|| format!("DescribeRules of {arn}")),
+        };
+        Ok((arn.to_owned(), rules))
+    });
+    let rules = try_join_all(read).await?.into_iter().collect();
+    Ok((listeners, rules))
 }
 
 async fn groups(elb: &Client) -> Result<Vec<types::TargetGroup>> {
@@ -103,7 +120,6 @@ async fn targets(elb: &Client, groups: &[types::TargetGroup]) -> Result<HashMap<
     let read = groups.iter().filter_map(types::TargetGroup::target_group_arn).map(|arn| async move {
         let answer = match elb.describe_target_health().target_group_arn(arn).send().await {
             Ok(answer) => answer.target_health_descriptions.unwrap_or_default(),
-            // Deleted since the groups were read.
             Err(error) if error.as_service_error().is_some_and(|e| e.is_target_group_not_found_exception()) => Vec::new(),
             Err(error) => return Err(error).with_context(|| format!("DescribeTargetHealth of {arn}")),
         };

@@ -8,13 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use hyper::{
-    Request, Response,
-    body::Incoming,
-    header::HOST,
-    server::conn::http1,
-    service::service_fn,
-};
+use hyper::{Request, Response, body::Incoming, header::HOST, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -88,13 +82,23 @@ async fn bind(port: u16, policy: PortPolicy) -> io::Result<TcpListener> {
 }
 
 /// Answers the requests of one connection. That it ends early is the client's or the target's doing: nothing to tell.
-async fn converse(shared: Arc<Shared>, arn: &str, client: SocketAddr, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+async fn converse(
+    shared: Arc<Shared>,
+    arn: &str,
+    client: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
     let service = service_fn(|request| respond(&shared, arn, client, request));
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// One request, by the table as it is now: an open connection follows a rule's change at its next request.
-async fn respond(shared: &Shared, arn: &str, client: SocketAddr, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+async fn respond(
+    shared: &Shared,
+    arn: &str,
+    client: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, io::Error> {
     let table = shared.table.load_full();
     // An error closes the connection, which is what clients of a deleted listener meet.
     let listener = table.listeners.get(arn).ok_or(io::ErrorKind::NotConnected)?;

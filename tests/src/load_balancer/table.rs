@@ -54,18 +54,17 @@ pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> 
     let mut listeners = HashMap::new();
     for listener in &reading.listeners {
         let arn = listener.listener_arn().context("a listener without ARN")?;
-        let mut rules: Vec<_> = reading.rules.iter().filter(|rule| listener_of(rule) == Some(arn.to_owned())).collect();
+        let mut rules: Vec<_> = own_rules(reading, arn).collect();
         rules.sort_by_key(|rule| priority(rule));
-        // The default rule is taken from the listener itself: that is where the API changes it.
-        let rules = rules.into_iter().filter(|rule| !rule.is_default().unwrap_or(false)).map(arrange);
         let default = Rule { conditions: Vec::new(), actions: in_order(listener.default_actions()) };
         let load_balancer = listener.load_balancer_arn().unwrap_or_default();
-        let port = listener.port().and_then(|port| u16::try_from(port).ok()).with_context(|| format!("listener {arn} without port"))?;
+        let port =
+            listener.port().and_then(|port| u16::try_from(port).ok()).with_context(|| format!("listener {arn} without port"))?;
         let listener = Listener {
             load_balancer: reading.load_balancer_name(load_balancer).unwrap_or_default().to_owned(),
             port,
             https: listener.protocol() == Some(&types::ProtocolEnum::Https),
-            rules: rules.chain([Ok(default)]).collect::<Result<_>>()?,
+            rules: rules.into_iter().map(arrange).chain([Ok(default)]).collect::<Result<_>>()?,
         };
         listeners.insert(arn.to_owned(), listener);
     }
@@ -75,7 +74,7 @@ pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> 
 /// The groups that some rule or default action forwards to. Any weight counts, also 0 (ELB: a group is in use while an action names it).
 pub(super) fn attached(reading: &Reading) -> HashSet<&str> {
     let defaults = reading.listeners.iter().flat_map(|listener| listener.default_actions());
-    let rules = reading.rules.iter().filter(|rule| !rule.is_default().unwrap_or(false)).flat_map(|rule| rule.actions());
+    let rules = reading.rules.keys().flat_map(|listener| own_rules(reading, listener)).flat_map(|rule| rule.actions());
     defaults.chain(rules).flat_map(weights).map(|(arn, _)| arn).collect()
 }
 
@@ -88,6 +87,11 @@ pub(super) fn weights(action: &Action) -> Vec<(&str, u32)> {
     // AWS takes a weight that is not given as 1.
     let weight = |w: Option<i32>| w.map_or(1, |w| u32::try_from(w).unwrap_or(0));
     config.iter().filter_map(|group| Some((group.target_group_arn()?, weight(group.weight())))).collect()
+}
+
+/// A listener's rules without the default one, which is taken from the listener itself: that is where the API changes it.
+fn own_rules<'a>(reading: &'a Reading, listener: &str) -> impl Iterator<Item = &'a types::Rule> {
+    reading.rules.get(listener).into_iter().flatten().filter(|rule| !rule.is_default().unwrap_or(false))
 }
 
 fn arrange(rule: &types::Rule) -> Result<Rule> {
@@ -105,10 +109,4 @@ fn in_order(actions: &[Action]) -> Vec<Action> {
 /// Lower numbers go first.
 fn priority(rule: &types::Rule) -> u32 {
     rule.priority().and_then(|p| p.parse().ok()).unwrap_or(u32::MAX)
-}
-
-/// A rule's ARN is its listener's with one part more: `…:listener-rule/app/NAME/ID/LISTENER/RULE`.
-fn listener_of(rule: &types::Rule) -> Option<String> {
-    let (listener, _) = rule.rule_arn()?.rsplit_once('/')?;
-    Some(listener.replacen(":listener-rule/", ":listener/", 1))
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -45,7 +47,8 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, "local load balancer");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?).context("failed to make a certificate authority")?;
+        let issuer =
+            CertifiedIssuer::self_signed(params, KeyPair::generate()?).context("failed to make a certificate authority")?;
         Ok(Self { issuer, issued: Mutex::default() })
     }
 

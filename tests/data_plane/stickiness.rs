@@ -1,0 +1,68 @@
+//! Clients that stay where they are.
+
+use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
+
+use crate::bench::{Bench, forward, forward_sticky};
+
+#[tokio::test]
+async fn a_client_stays_on_its_group_until_the_duration_is_over() {
+    let bench = Bench::start().await;
+    let (a, b) = (bench.group("a").await, bench.group("b").await);
+    let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
+    let listener = bench.listener(80, ProtocolEnum::Http, [forward_sticky(&[(&a, 100), (&b, 0)], Some(2))]).await;
+    bench.healthy(&a).await;
+    bench.healthy(&b).await;
+    let first = bench.get(80, "/").await;
+    assert!(first.cookies().starts_with("AWSALBTG="), "{first:?}");
+    bench.change(&listener, forward_sticky(&[(&a, 0), (&b, 100)], Some(2))).await;
+    let ask = async || bench.ask(80, "/", &[("cookie", &first.cookies())]).await.version.unwrap();
+    assert_eq!(ask().await, "v1", "weight 0, but bound");
+    assert_eq!(bench.get(80, "/").await.version.as_deref(), Some("v2"), "a client without the cookie");
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(ask().await, "v2");
+}
+
+#[tokio::test]
+async fn a_forward_without_stickiness_moves_bound_clients() {
+    let bench = Bench::start().await;
+    let (a, b) = (bench.group("a").await, bench.group("b").await);
+    let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
+    let listener = bench.listener(80, ProtocolEnum::Http, [forward_sticky(&[(&a, 100), (&b, 0)], Some(600))]).await;
+    bench.healthy(&a).await;
+    bench.healthy(&b).await;
+    let first = bench.get(80, "/").await;
+    bench.change(&listener, forward(&[(&b, 1)])).await;
+    let second = bench.ask(80, "/", &[("cookie", &first.cookies())]).await;
+    assert_eq!((second.version.as_deref(), second.cookies().as_str()), (Some("v2"), ""));
+}
+
+#[tokio::test]
+async fn a_client_stays_on_its_target_while_that_is_healthy_and_in_the_group() {
+    let bench = Bench::start().await;
+    let (a, b) = (bench.group("a").await, bench.group("b").await);
+    let (one, _two, _three) = (bench.app(&a, "v1").await, bench.app(&a, "v2").await, bench.app(&b, "v3").await);
+    bench.set(&a, "stickiness.enabled", "true").await;
+    bench.set(&b, "stickiness.enabled", "true").await;
+    let listener = bench.listener(80, ProtocolEnum::Http, [forward(&[(&a, 1)])]).await;
+    bench.listener(8080, ProtocolEnum::Http, [forward(&[(&b, 1)])]).await;
+    bench.healthy(&a).await;
+    bench.healthy(&b).await;
+    let mut first = bench.get(80, "/").await;
+    while first.version.as_deref() != Some("v1") {
+        first = bench.get(80, "/").await;
+    }
+    assert!(first.cookies().starts_with("AWSALB="), "{first:?}");
+    let cookies = first.cookies();
+    let ask = async || bench.ask(80, "/", &[("cookie", &cookies)]).await.version.unwrap();
+    for _ in 0..10 {
+        assert_eq!(ask().await, "v1");
+    }
+    one.set_healthy(false);
+    bench.until(&a, &["unhealthy", "healthy"]).await;
+    assert_eq!(ask().await, "v2");
+    one.set_healthy(true);
+    bench.healthy(&a).await;
+    assert_eq!(ask().await, "v1");
+    bench.change(&listener, forward(&[(&b, 1)])).await;
+    assert_eq!(ask().await, "v3", "the single-group form really moves it");
+}

@@ -1,0 +1,248 @@
+//! Load: clients that keep requesting, each over a connection of its own that it keeps open, and the figures of what they got.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::{
+    Request,
+    client::conn::http1::{SendRequest, handshake},
+    header::HOST,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::app::VERSION_HEADER;
+
+/// A request that gets no answer for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the clients of one port ask for.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    /// How reports name it, such as `live`.
+    pub name: String,
+    /// Where the port is served.
+    pub address: SocketAddr,
+    /// The `Host` header; the address where there is none.
+    pub host: Option<String>,
+    /// Path, with the query where there is one.
+    pub path: String,
+    /// How many clients, each with one connection.
+    pub clients: usize,
+    /// How long each pauses between an answer and its next request.
+    pub pause: Duration,
+}
+
+impl Aim {
+    /// Four clients that ask for `/version`, each a hundred and more times a second.
+    #[must_use]
+    pub fn at(name: &str, address: SocketAddr) -> Self {
+        let pause = Duration::from_millis(5);
+        Self { name: name.to_owned(), address, host: None, path: "/version".to_owned(), clients: 4, pause }
+    }
+}
+
+/// One request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When it was sent.
+    pub sent: Instant,
+    /// When it was answered, or given up.
+    pub answered: Instant,
+    /// The status; none where no answer came.
+    pub status: Option<u16>,
+    /// The answer's `X-Version`.
+    pub version: Option<Arc<str>>,
+}
+
+impl Sample {
+    /// Whether it was answered with a status below 400.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.status.is_some_and(|status| status < 400)
+    }
+}
+
+/// Running clients.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    clients: JoinSet<(String, Vec<Sample>)>,
+}
+
+impl Load {
+    /// Starts the clients of every aim.
+    #[must_use]
+    pub fn start(aims: &[Aim]) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for aim in aims {
+            for _ in 0..aim.clients {
+                let (aim, stop) = (aim.clone(), Arc::clone(&stop));
+                clients.spawn(async move { (aim.name.clone(), keep_asking(&aim, &stop).await) });
+            }
+        }
+        Self { stop, clients }
+    }
+
+    /// Lets every client finish its request, and reports all of them.
+    ///
+    /// # Errors
+    /// A client panicked.
+    pub async fn stop(mut self) -> Result<Report> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut report = Report::default();
+        while let Some(client) = self.clients.join_next().await {
+            let (name, samples) = client?;
+            report.samples.entry(name).or_default().extend(samples);
+        }
+        for samples in report.samples.values_mut() {
+            samples.sort_by_key(|sample| sample.answered);
+        }
+        Ok(report)
+    }
+}
+
+async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let mut versions: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut connection = None;
+    while !stop.load(Ordering::Relaxed) {
+        let sent = Instant::now();
+        let answer = match timeout(PATIENCE, ask(aim, &mut connection)).await {
+            Ok(Ok(answer)) => Some(answer),
+            // A new connection for the next one.
+            Ok(Err(_)) | Err(_) => {
+                connection = None;
+                None
+            }
+        };
+        let (status, version) = answer.unzip();
+        let version = version.flatten().map(|version| match versions.get(version.as_str()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let version: Arc<str> = version.into();
+                versions.insert(Arc::clone(&version));
+                version
+            }
+        });
+        samples.push(Sample { sent, answered: Instant::now(), status, version });
+        sleep(aim.pause).await;
+    }
+    samples
+}
+
+/// One request over the open connection, or over a new one where there is none.
+async fn ask(aim: &Aim, connection: &mut Option<SendRequest<Empty<Bytes>>>) -> Result<(u16, Option<String>)> {
+    let sender = match connection.as_mut().filter(|sender| !sender.is_closed()) {
+        Some(sender) => sender,
+        None => {
+            let stream = TcpStream::connect(aim.address).await?;
+            stream.set_nodelay(true)?;
+            let (sender, driver) = handshake(TokioIo::new(stream)).await?;
+            tokio::spawn(driver);
+            connection.insert(sender)
+        }
+    };
+    sender.ready().await?;
+    let host = aim.host.clone().unwrap_or_else(|| aim.address.to_string());
+    let answer = sender.send_request(Request::get(&aim.path).header(HOST, host).body(Empty::new())?).await?;
+    let version = answer.headers().get(VERSION_HEADER).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let status = answer.status().as_u16();
+    answer.into_body().collect().await?;
+    Ok((status, version))
+}
+
+/// What the clients got, by the name of their aim, in the order of the answers.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    samples: BTreeMap<String, Vec<Sample>>,
+}
+
+impl Report {
+    /// The samples of one aim.
+    #[must_use]
+    pub fn samples(&self, name: &str) -> &[Sample] {
+        self.samples.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The part of the report that was answered in a span of time.
+    #[must_use]
+    pub fn between(&self, from: Instant, until: Instant) -> Self {
+        let within = |samples: &Vec<Sample>| samples.iter().filter(|s| (from..until).contains(&s.answered)).cloned().collect();
+        Self { samples: self.samples.iter().map(|(name, samples)| (name.clone(), within(samples))).collect() }
+    }
+
+    /// How many requests were served, on all ports.
+    #[must_use]
+    pub fn served(&self) -> usize {
+        self.samples.values().flatten().filter(|s| s.is_served()).count()
+    }
+
+    /// How many requests were not: an error status, or no answer.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.samples.values().flatten().filter(|s| !s.is_served()).count()
+    }
+
+    /// How many requests of one aim got each status; none stands for no answer.
+    #[must_use]
+    pub fn statuses(&self, name: &str) -> BTreeMap<Option<u16>, usize> {
+        count(self.samples(name).iter().map(|s| s.status))
+    }
+
+    /// How many requests of one aim each version answered.
+    #[must_use]
+    pub fn versions(&self, name: &str) -> BTreeMap<String, usize> {
+        count(self.samples(name).iter().filter_map(|s| s.version.as_deref().map(str::to_owned)))
+    }
+
+    /// When one aim first got an answer of a version.
+    #[must_use]
+    pub fn first(&self, name: &str, version: &str) -> Option<Instant> {
+        self.of(name, version).next().map(|s| s.answered)
+    }
+
+    /// When one aim last got an answer of a version.
+    #[must_use]
+    pub fn last(&self, name: &str, version: &str) -> Option<Instant> {
+        self.of(name, version).last().map(|s| s.answered)
+    }
+
+    /// How long two aims got answers of the same version, where each changes its version once: the time from the first answer on
+    /// the one to the last on the other, added up over both versions.
+    #[must_use]
+    pub fn same_version(&self, one: &str, other: &str) -> Duration {
+        let shared = |version: &String| {
+            let begin = self.first(one, version)?.max(self.first(other, version)?);
+            let end = self.last(one, version)?.min(self.last(other, version)?);
+            end.checked_duration_since(begin)
+        };
+        self.versions(one).keys().filter_map(shared).sum()
+    }
+
+    fn of<'a>(&'a self, name: &str, version: &'a str) -> impl DoubleEndedIterator<Item = &'a Sample> {
+        self.samples.get(name).into_iter().flatten().filter(move |s| s.version.as_deref() == Some(version))
+    }
+}
+
+fn count<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    for key in keys {
+        *counts.entry(key).or_default() += 1;
+    }
+    counts
+}
