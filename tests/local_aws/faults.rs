@@ -17,7 +17,9 @@ async fn write(world: &World, arn: &str, value: &str) -> String {
     let tag = Tag::builder().key("written").value(value).build();
     match elb.add_tags().resource_arns(arn).tags(tag).send().await {
         Ok(_) => "done".to_owned(),
-        Err(SdkError::ServiceError(error)) => format!("{} {}", error.raw().status().as_u16(), error.err().code().unwrap_or("no code")),
+        Err(SdkError::ServiceError(error)) => {
+            format!("{} {}", error.raw().status().as_u16(), error.err().code().unwrap_or("no code"))
+        }
         Err(SdkError::TimeoutError(_)) => "no answer".to_owned(),
         Err(SdkError::DispatchFailure(_)) => "connection broken".to_owned(),
         // Half an answer: the SDK sees the body end early.

@@ -14,7 +14,14 @@ async fn a_job_takes_one_result() {
     let job = world.jobs.create_job("{\"ElbName\":\"shop\"}");
     assert_eq!(world.jobs.state(&job), Some(JobState::InProgress));
     let details = ExecutionDetails::builder().summary("done").percent_complete(100).build();
-    client.put_job_success_result().job_id(&job).execution_details(details).output_variables("Live", "Code2").send().await.unwrap();
+    client
+        .put_job_success_result()
+        .job_id(&job)
+        .execution_details(details)
+        .output_variables("Live", "Code2")
+        .send()
+        .await
+        .unwrap();
     let Some(JobState::Succeeded { summary, output_variables, percent, .. }) = world.jobs.state(&job) else {
         panic!("{:?}", world.jobs.state(&job))
     };
@@ -22,7 +29,8 @@ async fn a_job_takes_one_result() {
     assert_eq!(output_variables["Live"], "Code2");
 
     let failure = FailureDetails::builder().r#type(FailureType::JobFailed).message("too late").build().unwrap();
-    let late = client.put_job_failure_result().job_id(&job).failure_details(failure).send().await.unwrap_err().into_service_error();
+    let late =
+        client.put_job_failure_result().job_id(&job).failure_details(failure).send().await.unwrap_err().into_service_error();
     assert!(late.is_invalid_job_state_exception(), "{late:?}");
     assert_eq!((world.jobs.accepted(&job), world.jobs.refused(&job)), (1, 1));
 }

@@ -80,3 +80,16 @@ async fn an_event_is_delivered_three_times_at_most_under_one_request_id() {
     assert!(!failed[1].cold(), "a function error leaves the process alive");
     assert_eq!(lambda.deliver(b"\"answer\"").await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_function_that_is_dropped_leaves_no_process() {
+    let (lambda, _file) = lambda();
+    lambda.invoke(b"\"answer\"").await.unwrap();
+    let process = lambda.process_id().unwrap();
+    drop(lambda);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+    while std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(tokio::time::Instant::now() < deadline, "{process} still runs");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -3,9 +3,10 @@
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, AuthenticateOidcActionConfig, ForwardActionConfig, TargetGroupStickinessConfig, TargetGroupTuple,
+    Action, ActionTypeEnum, AuthenticateOidcActionConfig, ForwardActionConfig, TargetDescription, TargetGroupStickinessConfig,
+    TargetGroupTuple, TargetHealthReasonEnum, TargetHealthStateEnum,
 };
-use local_aws::world::{Created, Rule, path};
+use local_aws::world::{Created, Pair, Rule, path};
 
 use crate::{idle_pair, world};
 
@@ -14,7 +15,10 @@ fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
         let group = created.group(name).unwrap();
         TargetGroupTuple::builder().target_group_arn(group).weight(weight).build()
     };
-    ForwardActionConfig::builder().target_groups(group("shop-code1", weights[0])).target_groups(group("shop-code2", weights[1])).build()
+    ForwardActionConfig::builder()
+        .target_groups(group("shop-code1", weights[0]))
+        .target_groups(group("shop-code2", weights[1]))
+        .build()
 }
 
 fn action(forward: ForwardActionConfig) -> Action {
@@ -32,7 +36,14 @@ async fn a_weighted_forward_comes_back_as_it_was_written() {
     let sticky = TargetGroupStickinessConfig::builder().enabled(true).duration_seconds(60).build();
     let mut config = forward(&shop, [0, 100]);
     config.target_group_stickiness_config = Some(sticky.clone());
-    world.elb().modify_listener().listener_arn(&shop.listeners[&80]).default_actions(action(config.clone())).send().await.unwrap();
+    world
+        .elb()
+        .modify_listener()
+        .listener_arn(&shop.listeners[&80])
+        .default_actions(action(config.clone()))
+        .send()
+        .await
+        .unwrap();
     let read = default_action(&world.elb(), &shop.listeners[&80]).await;
     assert_eq!(read.target_group_arn(), None, "the short form is printed for a single group only");
     assert_eq!(read.forward_config(), Some(&config));
@@ -85,9 +96,44 @@ async fn what_is_not_there_is_refused_by_name() {
     assert_eq!(none.code(), Some("LoadBalancerNotFound"));
     let gone = format!("{}0", shop.listeners[&80]);
     assert_eq!(elb.describe_rules().listener_arn(&gone).send().await.unwrap_err().code(), Some("ListenerNotFound"));
-    let wrong = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(format!("{}0", shop.group("shop-code1").unwrap())).build();
+    let wrong = Action::builder()
+        .r#type(ActionTypeEnum::Forward)
+        .target_group_arn(format!("{}0", shop.group("shop-code1").unwrap()))
+        .build();
     let refused = elb.modify_listener().listener_arn(&shop.listeners[&80]).default_actions(wrong).send().await.unwrap_err();
     assert_eq!(refused.code(), Some("TargetGroupNotFound"));
+}
+
+#[tokio::test]
+async fn health_is_what_the_probes_say() {
+    let world = world().await;
+    let shop = world.load_balancer("shop").pair(Pair::new("shop").targets(2, 1)).create().await.unwrap();
+    let elb = Client::new(&world.as_product().await);
+    let group = shop.group("shop-code1").unwrap();
+    let health = elb.describe_target_health().target_group_arn(group).send().await.unwrap();
+    let states: Vec<_> =
+        health.target_health_descriptions().iter().filter_map(|target| target.target_health()?.state()).collect();
+    assert_eq!(states, [&TargetHealthStateEnum::Healthy; 2]);
+
+    let port = health.target_health_descriptions()[1].target().unwrap().port();
+    let target = |port| TargetDescription::builder().id("127.0.0.1").set_port(port).build();
+    let one =
+        elb.describe_target_health().target_group_arn(group).targets(target(port)).targets(target(Some(1))).send().await.unwrap();
+    let one: Vec<_> = one.target_health_descriptions().iter().map(|target| target.target_health().unwrap()).collect();
+    assert_eq!((one[0].state(), one[1].state()), (Some(&TargetHealthStateEnum::Healthy), Some(&TargetHealthStateEnum::Unused)));
+    assert_eq!(one[1].reason(), Some(&TargetHealthReasonEnum::NotRegistered));
+
+    // No rule names the group any more: it is not probed.
+    let other = action(forward(&shop, [0, 1]));
+    let single = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(shop.group("shop-code2").unwrap()).build();
+    for (listener, action) in [(80, single.clone()), (8080, other)] {
+        elb.modify_listener().listener_arn(&shop.listeners[&listener]).default_actions(action).send().await.unwrap();
+    }
+    let attached = elb.describe_target_health().target_group_arn(group).send().await.unwrap();
+    assert_eq!(attached.target_health_descriptions()[0].target_health().unwrap().state(), Some(&TargetHealthStateEnum::Healthy));
+    elb.modify_listener().listener_arn(&shop.listeners[&8080]).default_actions(single).send().await.unwrap();
+    let unused = elb.describe_target_health().target_group_arn(group).send().await.unwrap();
+    assert_eq!(unused.target_health_descriptions()[0].target_health().unwrap().state(), Some(&TargetHealthStateEnum::Unused));
 }
 
 #[tokio::test]

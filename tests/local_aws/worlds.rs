@@ -25,8 +25,7 @@ async fn ministack_listens_on_loopback_only() {
     assert!(ministack.address().ip().is_loopback());
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let port = format!(":{:04X}", ministack.address().port());
-    let listening: Vec<&str> =
-        sockets.lines().filter(|line| line.contains(&format!("{port} 00000000:0000 0A"))).collect();
+    let listening: Vec<&str> = sockets.lines().filter(|line| line.contains(&format!("{port} 00000000:0000 0A"))).collect();
     assert_eq!(listening.len(), 1, "{listening:?}");
     assert!(listening[0].contains("0100007F:"), "{listening:?}");
 }
@@ -49,10 +48,8 @@ fn ministack_ends_with_the_process_that_started_it() {
         .spawn()
         .unwrap();
     let output = BufReader::new(parent.stdout.take().unwrap());
-    let process: u32 = output
-        .lines()
-        .find_map(|line| line.unwrap().split_once("ministack ").map(|(_, id)| id.trim().parse().unwrap()))
-        .unwrap();
+    let process: u32 =
+        output.lines().find_map(|line| line.unwrap().split_once("ministack ").map(|(_, id)| id.trim().parse().unwrap())).unwrap();
     assert!(is_running(process));
     // SIGKILL: nothing in the parent can clean up.
     parent.kill().unwrap();

@@ -156,9 +156,8 @@ impl Jobs {
                 job.refused += 1;
             }
         })?;
-        let job = jobs
-            .get_mut(&id)
-            .ok_or_else(|| ServiceError::new("JobNotFoundException", format!("Job with id {id} not found")))?;
+        let job =
+            jobs.get_mut(&id).ok_or_else(|| ServiceError::new("JobNotFoundException", format!("Job with id {id} not found")))?;
         if job.state != JobState::InProgress {
             job.refused += 1;
             return Err(ServiceError::new("InvalidJobStateException", format!("Job {id} is already over")));
@@ -190,7 +189,10 @@ fn succeeded(result: SuccessResult) -> Result<(String, JobState), ServiceError> 
         return Err(invalid("output variables cannot be given together with a continuation token".to_owned()));
     }
     if output_variables.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > OUTPUT_VARIABLES {
-        return Err(ServiceError::new("OutputVariablesSizeExceededException", "The total size of the output variables is too large"));
+        return Err(ServiceError::new(
+            "OutputVariablesSizeExceededException",
+            "The total size of the output variables is too large",
+        ));
     }
     let state = JobState::Succeeded {
         summary: details.summary,
@@ -206,7 +208,11 @@ fn failed(result: FailureResult) -> Result<(String, JobState), ServiceError> {
     let FailureResult { job_id, failure_details: FailureDetails { r#type, message, external_execution_id } } = result;
     check_job_id(&job_id)?;
     if !FAILURE_TYPES.contains(&r#type.as_str()) {
-        return Err(constraint(&r#type, "failureDetails.type", &format!("Member must satisfy enum value set: {FAILURE_TYPES:?}")));
+        return Err(constraint(
+            &r#type,
+            "failureDetails.type",
+            &format!("Member must satisfy enum value set: {FAILURE_TYPES:?}"),
+        ));
     }
     check_length("failureDetails.message", Some(&message), 5000)?;
     check_length("failureDetails.externalExecutionId", external_execution_id.as_deref(), 1500)?;
@@ -221,7 +227,11 @@ fn check_job_id(id: &str) -> Result<(), ServiceError> {
     if digits && lengths == [8, 4, 4, 4, 12] {
         return Ok(());
     }
-    Err(constraint(id, "jobId", "Member must satisfy regular expression pattern: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"))
+    Err(constraint(
+        id,
+        "jobId",
+        "Member must satisfy regular expression pattern: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    ))
 }
 
 /// Characters, at least one.

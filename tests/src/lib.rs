@@ -5,6 +5,7 @@
 //! [`lambda`] runs the real function binary, [`load`] is the clients, and [`jobs`] plays CodePipeline's side of a job.
 
 pub mod app;
+mod connections;
 pub mod ecs;
 pub mod gateway;
 pub mod jobs;

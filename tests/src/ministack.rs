@@ -26,11 +26,7 @@ impl Ministack {
     /// Where Python 3 is missing, its packages cannot be installed, or ministack does not start.
     pub async fn shared(progress: impl Fn(&str) + Send + 'static) -> Result<&'static Self> {
         static SHARED: OnceCell<Ministack> = OnceCell::const_new();
-        SHARED
-            .get_or_try_init(|| async {
-                tokio::task::spawn_blocking(move || Self::start(&install(&progress)?)).await?
-            })
-            .await
+        SHARED.get_or_try_init(|| async { tokio::task::spawn_blocking(move || Self::start(&install(&progress)?)).await? }).await
     }
 
     /// Starts one of its own, on a port that it chooses.
@@ -56,15 +52,9 @@ impl Ministack {
             BufReader::new(output).read_line(&mut line)?;
         }
         let port: u16 = line.trim().parse().with_context(|| {
-            format!(
-                "ministack did not tell its port but {line:?}: see {}",
-                temporary.join("ministack.log").display()
-            )
+            format!("ministack did not tell its port but {line:?}: see {}", temporary.join("ministack.log").display())
         })?;
-        Ok(Self {
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-            process,
-        })
+        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), process })
     }
 
     /// Where it listens.
@@ -111,14 +101,7 @@ pub fn install(progress: impl Fn(&str)) -> Result<PathBuf> {
     run(Command::new("python3").args(["-m", "venv"]).arg(&folder))
         .context("the local AWS needs Python 3 with its venv module")?;
     run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .arg("--requirement")
         .arg(sources().join("requirements.txt")))?;
     File::create(&complete)?;
@@ -127,10 +110,7 @@ pub fn install(progress: impl Fn(&str)) -> Result<PathBuf> {
 
 /// Where Cargo builds: what the local AWS installs lies beside it.
 pub fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        PathBuf::from,
-    )
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
 }
 
 fn sources() -> PathBuf {
@@ -138,13 +118,8 @@ fn sources() -> PathBuf {
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let Output { status, stderr, .. } = command
-        .output()
-        .with_context(|| format!("failed to start {:?}", command.get_program()))?;
-    ensure!(
-        status.success(),
-        "{command:?} ended with {status}: {}",
-        String::from_utf8_lossy(&stderr).trim()
-    );
+    let Output { status, stderr, .. } =
+        command.output().with_context(|| format!("failed to start {:?}", command.get_program()))?;
+    ensure!(status.success(), "{command:?} ended with {status}: {}", String::from_utf8_lossy(&stderr).trim());
     Ok(())
 }

@@ -136,9 +136,8 @@ impl Faults {
     /// What happens to this call. The faults injected first come first; only one strikes a call.
     pub(super) fn strike(&self, call: &Call) -> Option<FaultKind> {
         let mut planned = lock(&self.planned);
-        let struck = planned
-            .iter_mut()
-            .find(|p| !p.spent && if p.hit { p.fault.at.covers(call) } else { p.fault.at.is(call) })?;
+        let struck =
+            planned.iter_mut().find(|p| !p.spent && if p.hit { p.fault.at.covers(call) } else { p.fault.at.is(call) })?;
         struck.hit = true;
         struck.spent = struck.fault.lasts == Lasts::Once;
         Some(struck.fault.kind)

@@ -10,11 +10,8 @@ use crate::load_balancer::{LoadBalancer, TargetState};
 pub(super) fn describe(request: &Request, load_balancer: &LoadBalancer) -> Answer {
     let states = load_balancer.health(request.query("TargetGroupArn").unwrap_or_default());
     let asked = asked(request);
-    let states: Vec<TargetState> = if asked.is_empty() {
-        states
-    } else {
-        asked.iter().flat_map(|(id, port)| named(&states, id, *port)).collect()
-    };
+    let states: Vec<TargetState> =
+        if asked.is_empty() { states } else { asked.iter().flat_map(|(id, port)| named(&states, id, *port)).collect() };
     let members: String = states.iter().map(member).collect();
     query_result(&request.action, &format!("<TargetHealthDescriptions>{members}</TargetHealthDescriptions>"))
 }
@@ -31,11 +28,8 @@ fn asked(request: &Request) -> Vec<(String, Option<u16>)> {
 }
 
 fn named(states: &[TargetState], id: &str, port: Option<u16>) -> Vec<TargetState> {
-    let found: Vec<TargetState> = states
-        .iter()
-        .filter(|state| state.id == id && port.is_none_or(|port| state.port == port))
-        .cloned()
-        .collect();
+    let found: Vec<TargetState> =
+        states.iter().filter(|state| state.id == id && port.is_none_or(|port| state.port == port)).cloned().collect();
     if !found.is_empty() {
         return found;
     }

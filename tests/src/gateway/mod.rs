@@ -23,10 +23,11 @@ use tokio::task::JoinHandle;
 
 pub use answer::ServiceError;
 pub use faults::{At, Fault, FaultKind, Lasts, Pause};
-pub(crate) use log::lock;
 pub use log::Call;
+pub(crate) use log::lock;
 pub use request::{Caller, OPERATOR};
 
+use crate::connections::each_connection;
 use crate::ecs::Runner;
 use crate::jobs::Jobs;
 use crate::load_balancer::LoadBalancer;
@@ -100,7 +101,8 @@ impl Gateway {
             throttle: Mutex::default(),
             kills: Mutex::default(),
         });
-        let serving = tokio::spawn(serve::serve(Arc::clone(&inner), listener));
+        let shared = Arc::clone(&inner);
+        let serving = tokio::spawn(each_connection(listener, move |stream| serve::connection(Arc::clone(&shared), stream)));
         Ok(Self(Arc::new(Running { address, inner, serving })))
     }
 

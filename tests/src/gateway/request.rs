@@ -49,13 +49,7 @@ pub enum Parameters {
 impl Request {
     /// Reads a call. What it cannot read stays empty: such a call is passed on as it is.
     pub fn read(parts: &Parts, body: &Bytes) -> Self {
-        let header = |name: &str| {
-            parts
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         // Credential=ACCESS_KEY/DATE/REGION/SERVICE/aws4_request
         let scope: Vec<&str> = header(AUTHORIZATION.as_str())
             .split_once("Credential=")
@@ -63,36 +57,20 @@ impl Request {
             .unwrap_or_default()
             .split('/')
             .collect();
-        let part = |index: usize| {
-            scope
-                .get(index)
-                .map_or_else(String::new, |part| (*part).to_owned())
-        };
+        let part = |index: usize| scope.get(index).map_or_else(String::new, |part| (*part).to_owned());
         let principal = header("x-amz-security-token").to_owned();
-        let caller = Caller {
-            account: part(0),
-            role: principal.split('/').next().unwrap_or_default().to_owned(),
-            principal,
-        };
-        let (action, parameters) = if let Some((_, action)) = header("x-amz-target").split_once('.')
-        {
+        let caller = Caller { account: part(0), role: principal.split('/').next().unwrap_or_default().to_owned(), principal };
+        let (action, parameters) = if let Some((_, action)) = header("x-amz-target").split_once('.') {
             let body = serde_json::from_slice(body).unwrap_or(Value::Null);
             (action.to_owned(), Parameters::Json(body))
         } else if header("content-type").starts_with("application/x-www-form-urlencoded") {
-            let pairs: Vec<(String, String)> =
-                form_urlencoded::parse(body).into_owned().collect();
+            let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
             let action = find(&pairs, "Action").unwrap_or_default().to_owned();
             (action, Parameters::Query(pairs))
         } else {
             (format!("{} {}", parts.method, parts.uri.path()), Parameters::Unread)
         };
-        Self {
-            service: part(3),
-            action,
-            region: part(2),
-            caller,
-            parameters,
-        }
+        Self { service: part(3), action, region: part(2), caller, parameters }
     }
 
     /// A parameter of the Query protocol.
@@ -140,13 +118,15 @@ impl Request {
                 .find(|(_, value)| value.starts_with("arn:"))
                 .or_else(|| pairs.iter().find(|(key, _)| key.starts_with("Name")))
                 .map(|(_, value)| value.clone()),
-            Parameters::Json(body) => ["services", "service", "tasks", "serviceRevisionArns", "jobId", "taskDefinition", "cluster"]
-                .iter()
-                .find_map(|name| match body.get(*name)? {
-                    Value::String(text) => Some(text.clone()),
-                    Value::Array(items) => items.first()?.as_str().map(str::to_owned),
-                    _ => None,
-                }),
+            Parameters::Json(body) => {
+                ["services", "service", "tasks", "serviceRevisionArns", "jobId", "taskDefinition", "cluster"].iter().find_map(
+                    |name| match body.get(*name)? {
+                        Value::String(text) => Some(text.clone()),
+                        Value::Array(items) => items.first()?.as_str().map(str::to_owned),
+                        _ => None,
+                    },
+                )
+            }
             Parameters::Unread => None,
         }
     }
@@ -155,14 +135,10 @@ impl Request {
     pub fn writes_load_balancing(&self) -> bool {
         const WRITES: [&str; 5] = ["Create", "Delete", "Modify", "Register", "Deregister"];
         self.service == "elasticloadbalancing"
-            && (self.action.starts_with("Set")
-                || WRITES.iter().any(|verb| self.action.starts_with(verb)))
+            && (self.action.starts_with("Set") || WRITES.iter().any(|verb| self.action.starts_with(verb)))
     }
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

@@ -17,8 +17,7 @@ use hyper::{Response, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
@@ -38,22 +37,8 @@ enum Outcome {
     Silence,
 }
 
-pub(super) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
-    // Dropped with this task, and every connection with it.
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                connections.spawn(connection(Arc::clone(&inner), stream));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Serves a connection until it ends; how it ends is the client's matter.
-async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<()> {
-    stream.set_nodelay(true)?;
+pub(super) async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<()> {
     // hyper owns the stream: a second handle decides whether it is closed or reset.
     let stream = stream.into_std()?;
     let handle = stream.try_clone()?;

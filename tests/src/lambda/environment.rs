@@ -19,12 +19,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::unistd::Pid;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::Outcome;
+use crate::connections::each_connection;
 use crate::gateway::lock;
 
 /// How long a process may take until it asks for its first event (Lambda: 10 s).
@@ -69,7 +70,8 @@ impl Environment {
             waiting: Mutex::default(),
             init_failed: Notify::new(),
         });
-        let serving = tokio::spawn(serve(Arc::clone(&api), listener));
+        let shared = Arc::clone(&api);
+        let serving = tokio::spawn(each_connection(listener, move |stream| serve(Arc::clone(&shared), stream)));
         let output = tempfile::tempfile()?;
         let process = Command::new(binary)
             .env_clear()
@@ -169,22 +171,9 @@ fn lambda_variables(api: SocketAddr) -> [(&'static str, String); 12] {
     ]
 }
 
-async fn serve(api: Arc<Api>, listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((stream, _)) = listener.accept() => {
-                let api = Arc::clone(&api);
-                connections.spawn(async move {
-                    // How a connection ends is the process's matter.
-                    let _ = stream.set_nodelay(true);
-                    let service = service_fn(|request| answer(Arc::clone(&api), request));
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
+async fn serve(api: Arc<Api>, stream: TcpStream) -> hyper::Result<()> {
+    let service = service_fn(|request| answer(Arc::clone(&api), request));
+    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
 }
 
 async fn answer(api: Arc<Api>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

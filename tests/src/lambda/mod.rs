@@ -91,11 +91,7 @@ impl Lambda {
     /// # Errors
     /// Where there is no such binary: it has to be built before.
     pub fn new(binary: &Path, settings: HashMap<String, String>, timeout: Duration) -> Result<Self> {
-        ensure!(
-            binary.is_file(),
-            "{} is not there: build it with cargo build --release -p blue-green-flip",
-            binary.display()
-        );
+        ensure!(binary.is_file(), "{} is not there: build it with cargo build --release -p blue-green-flip", binary.display());
         Ok(Self(Arc::new(Inner {
             binary: binary.to_owned(),
             settings,
@@ -193,14 +189,30 @@ impl Lambda {
 
     /// Kills the process at once, where one lives: SIGKILL, as a crash or an operator would.
     pub fn kill(&self) {
-        if let Some(process) = *lock(&self.0.process) {
-            // It may have ended by itself just now.
-            let _ = kill(process, Signal::SIGKILL);
+        self.0.kill();
+    }
+
+    /// Kills the process of this function, as long as the function itself is there.
+    pub fn killer(&self) -> impl Fn() + Send + Sync + 'static {
+        let inner = Arc::downgrade(&self.0);
+        move || {
+            if let Some(inner) = inner.upgrade() {
+                inner.kill();
+            }
         }
     }
 
     /// The process id of the environment, while it lives; for measurements.
     pub fn process_id(&self) -> Option<i32> {
         lock(&self.0.process).map(Pid::as_raw)
+    }
+}
+
+impl Inner {
+    fn kill(&self) {
+        if let Some(process) = *lock(&self.process) {
+            // It may have ended by itself just now.
+            let _ = kill(process, Signal::SIGKILL);
+        }
     }
 }

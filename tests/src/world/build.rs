@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, Certificate, ForwardActionConfig, HostHeaderConditionConfig, PathPatternConditionConfig, ProtocolEnum,
-    RuleCondition, Tag, TargetDescription, TargetGroupTuple, TargetTypeEnum,
+    Action, ActionTypeEnum, Certificate, ForwardActionConfig, HostHeaderConditionConfig, PathPatternConditionConfig,
+    ProtocolEnum, RuleCondition, Tag, TargetDescription, TargetGroupTuple, TargetTypeEnum,
 };
 
 use super::World;

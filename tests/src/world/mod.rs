@@ -6,14 +6,18 @@ mod build;
 mod snapshot;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_elasticloadbalancingv2::config::{Credentials, SharedCredentialsProvider};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Command;
 use uuid::Uuid;
 
 pub use build::{Created, LoadBalancerSpec, Pair, Rule, host, path};
@@ -88,7 +92,16 @@ impl World {
         let ecs_runner = backends.ecs.clone();
         let gateway = Gateway::start(backends, options.behaviour).await?;
         let operator = config(&account, &gateway.endpoint()).await;
-        Ok(Self { gateway, jobs, load_balancer, ecs_runner, account, operator, apps: Mutex::default(), processes: AtomicUsize::new(1) })
+        Ok(Self {
+            gateway,
+            jobs,
+            load_balancer,
+            ecs_runner,
+            account,
+            operator,
+            apps: Mutex::default(),
+            processes: AtomicUsize::new(1),
+        })
     }
 
     /// The account id.
@@ -170,11 +183,36 @@ impl World {
         let principal = env["AWS_SESSION_TOKEN"].clone();
         env.extend(extra.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let lambda = Lambda::new(&binary(LAMBDA_ROLE), env, timeout)?;
-        let killed = lambda.clone();
-        self.gateway.on_kill(&principal, move || killed.kill());
+        self.gateway.on_kill(&principal, lambda.killer());
         let gateway = self.gateway.clone();
         lambda.after_each(move || gateway.invocation_ended());
         Ok(lambda)
+    }
+
+    /// Runs the deployer to its end, in this account. `configure` sets arguments, folder and further variables; faults
+    /// that kill reach it.
+    ///
+    /// # Errors
+    /// Where the binary was not built.
+    pub async fn deployer(&self, configure: impl FnOnce(&mut Command)) -> Result<Output> {
+        let env = self.env_as(DEPLOYER_ROLE);
+        let principal = env["AWS_SESSION_TOKEN"].clone();
+        let program = binary(DEPLOYER_ROLE);
+        let mut command = Command::new(&program);
+        command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        configure(&mut command);
+        let process = command
+            .spawn()
+            .with_context(|| format!("failed to start {}: build it with cargo build --release -p deployer", program.display()))?;
+        if let Some(id) = process.id().and_then(|id| i32::try_from(id).ok()) {
+            self.gateway.on_kill(&principal, move || {
+                // It may have ended by itself just now.
+                let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+            });
+        }
+        let output = process.wait_with_output().await?;
+        self.gateway.invocation_ended();
+        Ok(output)
     }
 
     /// Describes a load balancer that [`LoadBalancerSpec::create`] then makes through the API.
@@ -198,7 +236,7 @@ impl World {
 
 /// A release binary of the product, whether it is built or not.
 pub fn binary(name: &str) -> PathBuf {
-    Path::new(&target_folder()).join("release").join(name)
+    target_folder().join("release").join(name)
 }
 
 async fn config(account: &str, endpoint: &str) -> SdkConfig {
