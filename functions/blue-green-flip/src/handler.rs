@@ -1,0 +1,147 @@
+//! What an event leads to: decode, do, answer.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_config::SdkConfig;
+use blue_green::aws::apply::Writer;
+use blue_green::aws::call::Caller;
+use blue_green::aws::observe::Reader;
+use blue_green::aws::running::Ecs;
+use blue_green::event::{self, Invocation};
+use blue_green::parameters::{Action, Parameters};
+use blue_green::plan::Asker;
+use blue_green::report::Report;
+use blue_green::unfit::Unfit;
+use lambda_runtime::{Context, Error};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tracing::Instrument;
+
+use crate::failure::Failure;
+use crate::{answer, check, flip};
+
+/// The most time that is kept back for the answer, out of what the function has.
+const RESERVE: Duration = Duration::from_secs(5);
+/// What is left of the function's time when even the answer is given up, so that the invocation ends with an error
+/// of its own and not with Lambda's time-out.
+const LAST: Duration = Duration::from_millis(200);
+
+/// The function with its clients, made once for many invocations.
+pub struct Function {
+    config: SdkConfig,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    ecs: aws_sdk_ecs::Client,
+    codepipeline: aws_sdk_codepipeline::Client,
+}
+
+/// The clients of one invocation, with its deadline.
+pub struct Hands {
+    /// Reads the load balancer.
+    pub reader: Reader,
+    /// Reads what really runs.
+    pub ecs: Ecs,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    deadline: Instant,
+}
+
+impl Hands {
+    /// A writer for a plan that must not be applied after `until`, nor after this invocation's deadline.
+    #[must_use]
+    pub fn writer(&self, until: Instant) -> Writer {
+        Writer::new(self.elb.clone(), Caller::until(until.min(self.deadline)))
+    }
+
+    /// Whether there is no time for another try.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+}
+
+impl Function {
+    /// The function on these settings.
+    #[must_use]
+    pub fn new(config: SdkConfig) -> Self {
+        Self {
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            ecs: aws_sdk_ecs::Client::new(&config),
+            codepipeline: aws_sdk_codepipeline::Client::new(&config),
+            config,
+        }
+    }
+
+    /// Handles one event.
+    ///
+    /// # Errors
+    /// Where a job's answer could not be delivered (Lambda then delivers the event again), where a direct call was
+    /// refused or failed, and where the event asks for nothing.
+    pub async fn handle(&self, event: &RawValue, context: &Context) -> Result<Value, Error> {
+        match event::decode(event) {
+            Ok(Invocation::Job { id, parameters }) => {
+                let span = tracing::info_span!("job", job = %id);
+                self.job(&id, parameters, context).instrument(span).await
+            }
+            Ok(Invocation::Direct(parameters)) => {
+                let span = tracing::info_span!("request", request = %context.request_id);
+                let result = self.act(parameters, &context.request_id, context).instrument(span).await;
+                result.1.map_err(Error::from).and_then(|report| Ok(serde_json::to_value(report)?))
+            }
+            Err(unreadable) => {
+                tracing::error!(reason = %unreadable, "the event cannot be read");
+                Err(unreadable.into())
+            }
+        }
+    }
+
+    async fn job(&self, id: &str, parameters: Result<Parameters, Unfit>, context: &Context) -> Result<Value, Error> {
+        let (flip, result) = self.act(parameters, id, context).await;
+        let (_, last) = deadlines(context);
+        answer::answer(&self.codepipeline, &Caller::until(last), id, &flip, &result).await.inspect_err(|error| {
+            tracing::error!(reason = %error, "the answer could not be delivered; failing, so that the event comes again");
+        })?;
+        tracing::info!(succeeded = result.is_ok(), "answered");
+        Ok(Value::Null)
+    }
+
+    /// Does what is asked; the flip id goes with the result.
+    async fn act(
+        &self,
+        parameters: Result<Parameters, Unfit>,
+        delivery: &str,
+        context: &Context,
+    ) -> (String, Result<Report, Failure>) {
+        let asked = match parameters {
+            Ok(asked) => asked,
+            Err(unfit) => {
+                tracing::error!(reason = %unfit, "the parameters cannot be used");
+                return (String::new(), Err(unfit.into()));
+            }
+        };
+        let asker = Asker::new(&asked, delivery);
+        let (deadline, _) = deadlines(context);
+        let caller = Caller::until(deadline);
+        let hands = Hands {
+            reader: Reader::new(&self.config, self.elb.clone(), caller.clone()),
+            ecs: Ecs::new(self.ecs.clone(), caller),
+            elb: self.elb.clone(),
+            deadline,
+        };
+        tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
+        let result = match asked.action {
+            Action::Flip => flip::flip(&hands, &asked, &asker).await,
+            Action::Check => check::check(&hands, &asked, &asker).await,
+        };
+        match &result {
+            Ok(report) => tracing::info!(changed = report.changed, summary = report.summary, "done"),
+            Err(failure) => tracing::error!(kind = failure.kind().as_str(), reason = %failure, "failed"),
+        }
+        (asker.flip.to_string(), result)
+    }
+}
+
+/// Until when work is begun, and until when the answer is tried.
+fn deadlines(context: &Context) -> (Instant, Instant) {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let now = Instant::now();
+    (now + left.saturating_sub(RESERVE.min(left / 4)), now + left.saturating_sub(LAST))
+}

@@ -1,0 +1,49 @@
+//! All of the I/O: `observe` and `running` read, `apply` writes.
+
+mod actions;
+pub mod apply;
+pub mod call;
+pub mod failure;
+pub mod observe;
+pub mod running;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+/// Environment variable: how long one attempt of one AWS call may take, in milliseconds (3000 unless given).
+pub const CALL_TIMEOUT: &str = "CALL_TIMEOUT_MS";
+const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Reads [`CALL_TIMEOUT`] from an environment.
+///
+/// # Errors
+/// A sentence where the value is not a whole number of milliseconds from 10 to 60000.
+pub fn call_timeout(environment: impl Fn(&str) -> Option<String>) -> Result<Duration, String> {
+    match environment(CALL_TIMEOUT) {
+        None => Ok(DEFAULT_CALL_TIMEOUT),
+        Some(text) => match text.parse() {
+            Ok(milliseconds @ 10..=60_000) => Ok(Duration::from_millis(milliseconds)),
+            _ => Err(format!("{CALL_TIMEOUT} is {text:?}, expected whole milliseconds from 10 to 60000")),
+        },
+    }
+}
+
+/// The one place where clients get their settings.
+///
+/// The SDK's own retries are off: [`call`] retries, inside a deadline that the SDK does not know. The SDK sets no
+/// operation time-out of its own (AWS SDK for Rust, time-outs), so both are set here.
+pub async fn settings(call_timeout: Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(call_timeout)
+        .operation_attempt_timeout(call_timeout)
+        .operation_timeout(call_timeout)
+        .build();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

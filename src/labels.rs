@@ -1,0 +1,63 @@
+//! Bringing labels in line with what is really there: `IsProduction` with the listeners, `Image` with what ECS runs,
+//! and the end of a fence whose build did not stay.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::journal::{BUILD, Marks, NO_FENCE};
+use crate::parameters::is_image_tag;
+use crate::plan::{Write, label};
+use crate::topology::{IMAGE, IS_PRODUCTION, Topology};
+use crate::twins::{Pair, Survey};
+
+/// What ECS says of the service behind a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// `cluster/service`.
+    pub service: String,
+    /// The whole image of the container that the group serves.
+    pub image: String,
+    /// The image's tag; none where it is pinned by digest alone.
+    pub tag: Option<String>,
+    /// When the PRIMARY deployment began, where it is the only one and is completed; none while one is under way.
+    pub settled: Option<Timestamp>,
+}
+
+/// The writes that bring the labels of a pair in line; empty where they are. Nothing here moves traffic.
+#[must_use]
+pub fn in_line(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &BTreeMap<String, Running>) -> Vec<Write> {
+    let mut writes = Vec::new();
+    for arn in [&pair.first, &pair.second] {
+        if let Some(live) = is_live(survey, pair, arn) {
+            writes.extend(label(topology, arn, IS_PRODUCTION, if live { "true" } else { "false" }));
+        }
+        let Some(running) = running.get(arn) else { continue };
+        if let (Some(tag), Some(_)) = (running.tag.as_deref().filter(|tag| is_image_tag(tag)), running.settled) {
+            writes.extend(label(topology, arn, IMAGE, tag));
+        }
+        if build_is_gone(topology, arn, running) {
+            writes.extend(label(topology, arn, BUILD, NO_FENCE));
+        }
+    }
+    writes
+}
+
+/// Whether every live rule of the pair serves the group; none where the rules disagree.
+#[must_use]
+pub fn is_live(survey: &Survey<'_>, pair: &Pair, arn: &str) -> Option<bool> {
+    let twins = survey.pairs.get(pair)?.iter().map(|index| &survey.twins[*index]);
+    let serves: Vec<bool> = twins.map(|twin| twin.live.forward.serves_only(arn)).collect();
+    let first = *serves.first()?;
+    serves.iter().all(|serves| *serves == first).then_some(first)
+}
+
+/// Whether the build that a fence announces came and went: a deployment began after the fence, is completed, and runs
+/// another image. Without a deployment after the fence the build may still be on its way.
+fn build_is_gone(topology: &Topology, arn: &str, running: &Running) -> bool {
+    let fence = topology.group(arn).and_then(|group| Marks::of(group).fence);
+    fence.is_some_and(|fence| {
+        running.tag.as_ref() != Some(&fence.image) && running.settled.is_some_and(|since| since > fence.time)
+    })
+}

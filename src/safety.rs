@@ -1,0 +1,244 @@
+//! The guard: what keeps a flip from being made although it was asked for properly. A refusal changes nothing.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::intent::{Promotion, Standing, marks, standing};
+use crate::journal::{FlipId, Marks};
+use crate::parameters::Parameters;
+use crate::topology::{Serves, TargetGroup, Topology};
+use crate::twins::{Pair, Survey, Twin};
+
+/// Why a flip is refused, with its numbers. CodePipeline gets JobFailed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Error)]
+pub enum Blocked {
+    /// The promoted group has no healthy target.
+    #[error("{group} has no healthy target ({registered} registered{}); at least {required} must be healthy before it may take the traffic. Look at its service's events and health check, then approve again", listed(.states))]
+    NoHealthyTarget {
+        /// The promoted group.
+        group: String,
+        /// How many targets it has.
+        registered: usize,
+        /// How many must be healthy.
+        required: usize,
+        /// The states its targets are in, with their numbers.
+        states: Vec<String>,
+    },
+    /// The promoted group is too small for the traffic.
+    #[error(
+        "{group} has {promoted} healthy targets, {required} are required ({percent} % of the {retired} that serve now). Scale its service up, or lower MinCapacity, then approve again"
+    )]
+    TooSmall {
+        /// The promoted group.
+        group: String,
+        /// Its healthy targets.
+        promoted: usize,
+        /// The retired group's healthy targets.
+        retired: usize,
+        /// How many are required.
+        required: usize,
+        /// The percentage that was asked for.
+        percent: u8,
+    },
+    /// The promoted group does not run the image that was approved.
+    #[error("{group} runs {}, but PromoteImage asks for {wanted}. Another build went to the test side meanwhile: release that image again, or approve the new one", .found.as_deref().unwrap_or("an image that its Image tag does not tell"))]
+    WrongImage {
+        /// The promoted group.
+        group: String,
+        /// The image tag it runs, where its tag tells.
+        found: Option<String>,
+        /// The image tag that was asked for.
+        wanted: String,
+    },
+    /// Another execution is rebuilding the promoted group.
+    #[error("{group} is being rebuilt with image {image} by execution {by} since {since}: the version that was there is gone from that side. {}", fenced(.asked_by, by, image))]
+    Fenced {
+        /// The promoted group.
+        group: String,
+        /// The execution that rebuilds it.
+        by: String,
+        /// The image that it brings.
+        image: String,
+        /// Since when.
+        since: String,
+        /// The execution that asked for the flip, where it said so.
+        asked_by: Option<String>,
+    },
+    /// This flip was made, or given up, and another one came after it.
+    #[error(
+        "flip {id} is over: flip {by} came after it, at {since}, and made {live} live. A late copy of an old request changes nothing; approve again for a new flip"
+    )]
+    Superseded {
+        /// This flip.
+        id: String,
+        /// The flip that came after.
+        by: String,
+        /// When that was.
+        since: String,
+        /// The group it made live.
+        live: String,
+    },
+    /// An earlier delivery of this very job ended it without a flip.
+    #[error(
+        "job {job} is over: an earlier delivery refused it or took it back, and {live} is live. A copy of its event changes nothing; press Retry or approve again for a new flip"
+    )]
+    Over {
+        /// The job's or the request's id.
+        job: String,
+        /// The group that is live.
+        live: String,
+    },
+    /// A live rule shares its traffic between groups.
+    #[error(
+        "{rule} shares its traffic: {weights}; expected one group with all of it. Somebody is shifting traffic by weight: finish that (100 and 0) first"
+    )]
+    Mixed {
+        /// The rule.
+        rule: String,
+        /// Each group's weight.
+        weights: String,
+    },
+}
+
+fn listed(states: &[String]) -> String {
+    if states.is_empty() { String::new() } else { format!(": {}", states.join(", ")) }
+}
+
+fn fenced(asked_by: &Option<String>, by: &str, image: &str) -> String {
+    match asked_by {
+        Some(_) => format!(
+            "To release {image}, approve execution {by}; to go back to an earlier image, release that image again; if {by} will never finish, \
+             run `deployer unfence`"
+        ),
+        None => format!(
+            "If this is execution {by}, pass \"Execution\":\"#{{codepipeline.PipelineExecutionId}}\" in UserParameters; otherwise release the \
+             wanted image again, or run `deployer unfence` if {by} will never finish"
+        ),
+    }
+}
+
+/// How many healthy targets the promoted group needs: a percentage of the retired one's, rounded up, at least one.
+#[must_use]
+pub fn required(retired_healthy: usize, percent: u8) -> usize {
+    (retired_healthy * usize::from(percent)).div_ceil(100).max(1)
+}
+
+/// The pair's twins.
+pub(crate) fn twins_of<'s, 'a>(survey: &'s Survey<'a>, promotion: &Promotion) -> Vec<&'s Twin<'a>> {
+    survey
+        .pairs
+        .iter()
+        .filter(|(pair, _)| pair.holds(&promotion.promoted))
+        .flat_map(|(_, twins)| twins.iter().map(|index| &survey.twins[*index]))
+        .collect()
+}
+
+/// Refuses a promotion, or lets it pass.
+///
+/// `Force` passes over health and capacity, nothing else. Health is asked only where live traffic would move.
+///
+/// # Errors
+/// The first reason to refuse.
+pub fn guard(
+    topology: &Topology,
+    survey: &Survey<'_>,
+    promotion: &Promotion,
+    asked: &Parameters,
+    id: &FlipId,
+) -> Result<(), Blocked> {
+    let twins = twins_of(survey, promotion);
+    let live = twins.iter().all(|twin| twin.live.forward.serves_only(&promotion.promoted));
+    if let Some(group) = topology.group(&promotion.promoted) {
+        superseded(topology, survey, promotion, id, live)?;
+        mixed(topology, &twins)?;
+        image(group, asked)?;
+        if !live {
+            fence(group, asked)?;
+            if !asked.force {
+                capacity(group, topology.group(&promotion.retired), asked.min_capacity)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId, live: bool) -> Result<(), Blocked> {
+    let Some(pair) = survey.pairs.keys().find(|pair| pair.holds(&promotion.promoted)) else { return Ok(()) };
+    let wanted = match standing(topology, pair, id) {
+        Standing::New | Standing::Current => return Ok(()),
+        Standing::Earlier { promoted } => promoted,
+    };
+    // What it asked for is what is there: nothing to do, and so nothing to refuse.
+    if live && wanted.as_deref() == Some(promotion.promoted.as_str()) {
+        return Ok(());
+    }
+    let flip = marks(topology, pair).flip;
+    let (by, since) = flip.as_ref().map_or_else(Default::default, |flip| (flip.id.to_string(), flip.time.to_string()));
+    let now_live = flip.map(|flip| if flip.promotes(&pair.first) { &pair.first } else { &pair.second });
+    let live = now_live.map_or_else(|| "another group".to_owned(), |arn| topology.describe(arn));
+    Err(Blocked::Superseded { id: id.to_string(), by, since, live })
+}
+
+fn mixed(topology: &Topology, twins: &[&Twin<'_>]) -> Result<(), Blocked> {
+    for side in twins.iter().map(|twin| twin.live) {
+        if side.forward.serves() == Serves::Mixed {
+            return Err(Blocked::Mixed { rule: side.describe(), weights: topology.weights(side.forward) });
+        }
+    }
+    Ok(())
+}
+
+fn image(group: &TargetGroup, asked: &Parameters) -> Result<(), Blocked> {
+    match &asked.promote_image {
+        Some(wanted) if group.image() != Some(wanted) => {
+            Err(Blocked::WrongImage { group: group.describe(), found: group.image().map(str::to_owned), wanted: wanted.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fence(group: &TargetGroup, asked: &Parameters) -> Result<(), Blocked> {
+    match Marks::of(group).fence {
+        Some(fence) if asked.execution.as_ref() != Some(&fence.execution) => Err(Blocked::Fenced {
+            group: group.describe(),
+            by: fence.execution,
+            image: fence.image,
+            since: fence.time.to_string(),
+            asked_by: asked.execution.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn capacity(promoted: &TargetGroup, retired: Option<&TargetGroup>, percent: u8) -> Result<(), Blocked> {
+    let retired = retired.map_or(0, TargetGroup::healthy);
+    let required = required(retired, percent);
+    let healthy = promoted.healthy();
+    if healthy == 0 {
+        return Err(Blocked::NoHealthyTarget {
+            group: promoted.describe(),
+            registered: promoted.registered(),
+            required,
+            states: count_states(promoted),
+        });
+    }
+    if healthy < required {
+        return Err(Blocked::TooSmall { group: promoted.describe(), promoted: healthy, retired, required, percent });
+    }
+    Ok(())
+}
+
+fn count_states(group: &TargetGroup) -> Vec<String> {
+    let mut states: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for target in &group.targets {
+        let state = target.reason.as_ref().map_or_else(|| target.state.clone(), |reason| format!("{} ({reason})", target.state));
+        *states.entry(state).or_default() += 1;
+    }
+    states.into_iter().map(|(state, number)| format!("{number} {state}")).collect()
+}
+
+/// The pair that holds a promotion's groups.
+#[must_use]
+pub fn pair_of<'s>(survey: &'s Survey<'_>, promotion: &Promotion) -> Option<&'s Pair> {
+    survey.pairs.keys().find(|pair| pair.holds(&promotion.promoted))
+}

@@ -1,0 +1,169 @@
+//! Why a load balancer cannot be flipped as it stands, or not as it was asked: for the person who set it up.
+
+use thiserror::Error;
+
+/// A mistake in the set-up or in the parameters. Nothing was changed; CodePipeline gets a ConfigurationError.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Unfit {
+    /// The parameters are wrong, each mistake with its own sentence.
+    #[error("the parameters are wrong: {}", .0.join("; "))]
+    Parameters(Vec<String>),
+    /// The job carries no action configuration.
+    #[error(
+        "the job has no {0}; expected data.actionConfiguration.configuration.UserParameters with a JSON object such as {{\"ElbName\":\"my-load-balancer\"}}. Set UserParameters on the Lambda action of the pipeline"
+    )]
+    NoParameters(String),
+    /// No load balancer has this name.
+    #[error("no load balancer is named {name}; check ElbName, the account and the Region ({region})")]
+    NoLoadBalancer {
+        /// The name that was asked for.
+        name: String,
+        /// The Region that was asked.
+        region: String,
+    },
+    /// Only application load balancers have rules with weights.
+    #[error("{name} is a {kind} load balancer, expected an application load balancer")]
+    WrongKind {
+        /// The load balancer.
+        name: String,
+        /// AWS's type.
+        kind: String,
+    },
+    /// No pair of ports is there.
+    #[error("load balancer {load_balancer} has none of the port pairs {wanted}: it listens on {}; expected a live listener and a test listener, such as 80 and 8080. Add the listener, or name the ports with Ports", ports(.found))]
+    NoListeners {
+        /// The load balancer.
+        load_balancer: String,
+        /// The pairs that were looked for.
+        wanted: String,
+        /// The ports that are there.
+        found: Vec<u16>,
+    },
+    /// One port of a pair is there and forwards, the other is missing.
+    #[error("load balancer {load_balancer} has no listener on port {missing}, the counterpart of port {port}; it listens on {}. Add the listener, or name the ports to flip with Ports", ports(.found))]
+    HalfPair {
+        /// The load balancer.
+        load_balancer: String,
+        /// The port that is there.
+        port: u16,
+        /// The port that is not.
+        missing: u16,
+        /// The ports that are there.
+        found: Vec<u16>,
+    },
+    /// No rule forwards on both ports.
+    #[error("load balancer {load_balancer} has no forward action with a twin on ports {ports}{}; expected a rule or a default action on both ports that forwards to a target group", left(.found))]
+    NoForward {
+        /// The load balancer.
+        load_balancer: String,
+        /// The pairs that were looked at.
+        ports: String,
+        /// What was found instead.
+        found: Vec<String>,
+    },
+    /// A rule that forwards to a group of the flip has no counterpart.
+    #[error(
+        "port {port}, {rule} forwards to {group}, but port {other} has no rule with the same conditions; it would be left behind by the flip. Give port {other} the same rule, or take this one away"
+    )]
+    NoTwin {
+        /// The port of the rule.
+        port: u16,
+        /// The rule.
+        rule: String,
+        /// The group it forwards to.
+        group: String,
+        /// The port that lacks the counterpart.
+        other: u16,
+    },
+    /// A group stands opposite two others.
+    #[error("{rule} sets {group} against {}, another rule against {}; expected one partner for each target group", .others[1], .others[0])]
+    Tangled {
+        /// The group.
+        group: String,
+        /// Its two partners.
+        others: [String; 2],
+        /// The rule that disagrees.
+        rule: String,
+    },
+    /// Both ports serve one group, and nothing says which other group belongs to it.
+    #[error("{} forward to the same target group, {group}, and nothing tells which other group is its partner. Put the partner into both rules with weight 0, then name the group to make live with PromoteTo", .rules.join(" and "))]
+    SameGroup {
+        /// The two rules.
+        rules: [String; 2],
+        /// The group that both serve.
+        group: String,
+    },
+    /// Both ports serve one group of a known pair, and nothing says which one is wanted.
+    #[error(
+        "both ports forward to {group}, so the test port does not tell which version is wanted. Say it with PromoteTo: \"{live}\" keeps it live and sends the test port to the other, \"{other}\" makes the other one live"
+    )]
+    Undecided {
+        /// The group that both serve.
+        group: String,
+        /// What to say to keep it.
+        live: String,
+        /// What to say for the other.
+        other: String,
+    },
+    /// The rules of a pair disagree about which group is live, and no journal tells which is meant.
+    #[error("the rules disagree about which version is live: {}. Say which one is to be live everywhere with PromoteTo: {}", .rules.join("; "), .choices.join(" or "))]
+    Disagree {
+        /// Each rule with the group it serves.
+        rules: Vec<String>,
+        /// What PromoteTo may say.
+        choices: Vec<String>,
+    },
+    /// The load balancer carries several services.
+    #[error("load balancer {load_balancer} carries {} pairs of target groups, so PromoteTo must name the ones to make live (comma-separated): {}", .pairs.len(), .pairs.join("; "))]
+    SeveralPairs {
+        /// The load balancer.
+        load_balancer: String,
+        /// Each pair: live and test group.
+        pairs: Vec<String>,
+    },
+    /// PromoteTo names a group that is not there.
+    #[error("PromoteTo names {wanted:?}, which no target group of {load_balancer} has as Identifier, name or ARN; there are {}", .known.join(", "))]
+    UnknownGroup {
+        /// What was asked for.
+        wanted: String,
+        /// The load balancer.
+        load_balancer: String,
+        /// What is there.
+        known: Vec<String>,
+    },
+    /// PromoteTo fits several groups.
+    #[error("PromoteTo names {wanted:?}, which fits several target groups: {}. Use the name or the ARN", .known.join(", "))]
+    AmbiguousGroup {
+        /// What was asked for.
+        wanted: String,
+        /// The groups it fits.
+        known: Vec<String>,
+    },
+    /// PromoteTo names both groups of a pair.
+    #[error("PromoteTo names both {0} and {1}, which are each other's partner; only one of them can be live")]
+    BothOfPair(String, String),
+    /// A rule holds an action that this version cannot send back unharmed.
+    #[error(
+        "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be lost. Nothing was changed; update this function first"
+    )]
+    UnknownAction {
+        /// The port of the rule.
+        port: u16,
+        /// The rule.
+        rule: String,
+        /// AWS's action type.
+        kind: String,
+    },
+}
+
+fn ports(ports: &[u16]) -> String {
+    if ports.is_empty() {
+        return "no port".to_owned();
+    }
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    format!("port {}", ports.join(", "))
+}
+
+fn left(found: &[String]) -> String {
+    if found.is_empty() { String::new() } else { format!(" (found: {})", found.join("; ")) }
+}
