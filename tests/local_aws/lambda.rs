@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use local_aws::gateway::{At, Fault, FaultKind};
 use local_aws::lambda::{Lambda, Outcome};
 
-/// Does what the event says: `answer`, `fail`, `crash` or `hang`.
+/// Does what the event says: `answer`, `fail`, `crash`, `hang`, or `call` AWS first.
 const FUNCTION: &str = r#"#!/usr/bin/env python3
 import json, os, time, urllib.request
 api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
@@ -20,6 +21,12 @@ while True:
         os._exit(1)
     if what == "hang":
         time.sleep(60)
+    if what == "call":
+        call = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], b"Action=DescribeLoadBalancers", {
+            "x-amz-security-token": os.environ["AWS_SESSION_TOKEN"],
+            "authorization": f"AWS4-HMAC-SHA256 Credential={os.environ['AWS_ACCESS_KEY_ID']}/20260101/eu-central-1/elasticloadbalancing/aws4_request",
+        })
+        urllib.request.urlopen(call).read()
     if what == "fail":
         kind, body = "error", {"errorType": "Refused", "errorMessage": "no"}
     else:
@@ -28,11 +35,15 @@ while True:
 "#;
 
 fn lambda() -> (Lambda, tempfile::TempPath) {
+    lambda_with(HashMap::new())
+}
+
+fn lambda_with(mut env: HashMap<String, String>) -> (Lambda, tempfile::TempPath) {
     let file = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     std::fs::write(&file, FUNCTION).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let path = HashMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
-    (Lambda::new(&file, path, Duration::from_secs(2)).unwrap(), file)
+    env.insert("PATH".to_owned(), std::env::var("PATH").unwrap());
+    (Lambda::new(&file, env, Duration::from_secs(2)).unwrap(), file)
 }
 
 fn count(outcome: &Outcome) -> u64 {
@@ -91,5 +102,25 @@ async fn a_function_that_is_dropped_leaves_no_process() {
     while std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(tokio::time::Instant::now() < deadline, "{process} still runs");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_kills_the_function_at_its_call_and_the_next_delivery_is_whole() {
+    let world = crate::world().await;
+    for kind in [FaultKind::KillBefore, FaultKind::KillAfter] {
+        let env = world.env();
+        let principal = env["AWS_SESSION_TOKEN"].clone();
+        let (lambda, _file) = lambda_with(env);
+        world.gateway.on_kill(&principal, lambda.killer());
+        world.gateway.reset_calls();
+        world.gateway.inject(Fault::once(At::Action("DescribeLoadBalancers".into(), 1), kind));
+        let deliveries = lambda.deliver(b"\"call\"").await.unwrap();
+        assert_eq!(deliveries[0].outcome, Outcome::Crashed);
+        assert_eq!(deliveries[0].logs, ["event 1: call"]);
+        assert!(deliveries[1].cold() && deliveries.len() == 2, "{deliveries:?}");
+        let calls = world.gateway.calls();
+        assert_eq!((calls.len(), calls[0].status, calls[1].status), (2, None, Some(200)));
+        assert_eq!(calls[1].caller.principal, principal);
     }
 }

@@ -7,6 +7,7 @@ mod lambda;
 mod limits;
 mod load_balancers;
 mod log;
+mod services;
 mod worlds;
 
 use std::time::Duration;
