@@ -4,6 +4,7 @@
 mod bench;
 mod health;
 mod order_of_writes;
+mod rolling;
 mod routing;
 mod sign_in;
 mod stickiness;

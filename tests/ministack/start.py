@@ -1,4 +1,4 @@
-"""Starts ministack as the local AWS needs it: on loopback only, on a port of its own choice, with load balancers like AWS's.
+"""Starts ministack as the local AWS needs it: on loopback only, on a port of its own choice, with load balancers and services like AWS's.
 
     python start.py
 
@@ -32,8 +32,10 @@ def main():
     from ministack.app import app
 
     import load_balancers
+    import services
 
     load_balancers.install()
+    services.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

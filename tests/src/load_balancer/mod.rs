@@ -179,10 +179,22 @@ impl LoadBalancer {
     /// # Errors
     /// The time is over; the states are told.
     pub async fn wait_healthy(&self, group_arn: &str, timeout: Duration) -> Result<()> {
+        self.wait(group_arn, timeout, |target| target.state != "draining").await
+    }
+
+    /// Waits until one target of the group is healthy.
+    ///
+    /// # Errors
+    /// The time is over; the state is told.
+    pub async fn wait_target_healthy(&self, group_arn: &str, address: SocketAddr, timeout: Duration) -> Result<()> {
+        self.wait(group_arn, timeout, |target| target.port == address.port() && target.id == address.ip().to_string()).await
+    }
+
+    async fn wait(&self, group_arn: &str, timeout: Duration, counts: impl Fn(&TargetState) -> bool) -> Result<()> {
         let deadline = Instant::now() + timeout;
         loop {
             let mut targets = self.health(group_arn);
-            targets.retain(|t| t.state != "draining");
+            targets.retain(&counts);
             if !targets.is_empty() && targets.iter().all(|t| t.state == "healthy") {
                 return Ok(());
             }
