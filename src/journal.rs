@@ -59,6 +59,13 @@ impl FlipId {
         Self(format!("{delivery}@over"))
     }
 
+    /// Whether it is a flip of this pipeline execution, whatever its `PromoteTo` named.
+    #[must_use]
+    pub fn is_of(&self, execution: &str) -> bool {
+        let named = |rest: &str| rest.len() == 9 && rest.starts_with('@') && rest.chars().skip(1).all(|c| c.is_ascii_hexdigit());
+        self.0.strip_prefix(execution).is_some_and(|rest| rest.is_empty() || named(rest))
+    }
+
     /// The id as it stands in the journal.
     #[must_use]
     pub fn as_str(&self) -> &str {

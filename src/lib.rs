@@ -4,6 +4,7 @@
 //! `observe → plan → apply → verify → report` is the whole story. Planning is pure: [`plan::plan`] is a function of
 //! what was seen ([`topology`]), what is asked ([`parameters`]) and the time. All I/O is in `aws` (feature `aws`).
 
+pub mod build_file;
 pub mod event;
 pub mod intent;
 pub mod journal;

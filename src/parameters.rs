@@ -181,7 +181,9 @@ impl Reader {
     }
 }
 
-fn is_load_balancer_name(text: &str) -> bool {
+/// Whether `text` may be a load balancer's name (Elastic Load Balancing, CreateLoadBalancer).
+#[must_use]
+pub fn is_load_balancer_name(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         && !text.starts_with('-')

@@ -317,11 +317,23 @@ fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, sing
 }
 
 /// Both groups, 100 and 0, and whoever else stands by with 0: no group is ever without a rule, so that its health
-/// checks never stop.
+/// checks never stop. The order stays, so that the way back restores the action as it was.
 fn weighted(now: &Forward, serving: &str, resting: &str) -> Forward {
-    let both = [(serving, 100), (resting, 0)].map(|(group, weight)| Weighted { group: group.to_owned(), weight });
-    let others = now.targets.iter().filter(|target| target.group != serving && target.group != resting);
-    Forward { targets: both.into_iter().chain(others.cloned()).collect(), stickiness: None }
+    let mut targets: Vec<Weighted> = now
+        .targets
+        .iter()
+        .map(|target| match target.group.as_str() {
+            group if group == serving => Weighted { weight: 100, ..target.clone() },
+            group if group == resting => Weighted { weight: 0, ..target.clone() },
+            _ => target.clone(),
+        })
+        .collect();
+    for (group, weight) in [(serving, 100), (resting, 0)] {
+        if !now.groups().any(|named| named == group) {
+            targets.push(Weighted { group: group.to_owned(), weight });
+        }
+    }
+    Forward { targets, stickiness: None }
 }
 
 /// The write that puts one tag on one group, where it is not there yet.

@@ -72,7 +72,7 @@ pub fn classify(code: Option<&str>, status: Option<u16>) -> Class {
 
 /// A failed AWS call.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{action} on {resource} failed: {}{message}{}. {}", code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default(), request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default(), self.advice())]
+#[error("{}. {}", self.what(), self.advice())]
 pub struct AwsFailure {
     /// The action as a policy names it, such as `elasticloadbalancing:ModifyRule`.
     pub action: &'static str,
@@ -125,6 +125,14 @@ impl AwsFailure {
             message: format!("the answer has no {lacks}"),
             request_id: None,
         }
+    }
+
+    /// What failed, without advice: the action, the resource, AWS's code, message and request id.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let code = self.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+        let request = self.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+        format!("{} on {} failed: {code}{}{request}", self.action, self.resource, self.message)
     }
 
     fn advice(&self) -> String {

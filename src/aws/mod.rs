@@ -3,6 +3,7 @@
 mod actions;
 pub mod apply;
 pub mod call;
+pub mod exposure;
 pub mod failure;
 pub mod observe;
 pub mod running;

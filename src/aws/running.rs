@@ -1,8 +1,11 @@
 //! What really runs behind a target group, by ECS: the service that registers into it, the container that the group
 //! serves, and that container's image in the PRIMARY deployment's task definition.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types as ecs;
+use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use super::call::Caller;
@@ -42,14 +45,17 @@ impl Ecs {
         }
     }
 
-    /// What runs behind `group`: by its `Service` tag, else by the service among the cluster's (or all clusters')
-    /// whose load balancers name the group.
+    /// What runs behind each of `groups`, by its ARN: by its `Service` tag, else by the service among the cluster's (or
+    /// all clusters') whose load balancers name the group. A group that no service names is not in the answer.
     ///
     /// # Errors
     /// An [`AwsFailure`].
-    pub async fn of(&self, group: &TargetGroup, cluster: Option<&str>) -> Result<Option<Running>, AwsFailure> {
-        if let Some(running) = self.by_tag(group).await? {
-            return Ok(Some(running));
+    pub async fn behind(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<BTreeMap<String, Running>, AwsFailure> {
+        let tagged = try_join_all(groups.iter().map(|group| self.by_tag(group))).await?;
+        let tagged = groups.iter().zip(tagged).filter_map(|(group, running)| Some((group.arn.clone(), running?)));
+        let mut found: BTreeMap<String, Running> = tagged.collect();
+        if groups.iter().all(|group| found.contains_key(&group.arn)) {
+            return Ok(found);
         }
         let clusters = match cluster {
             Some(cluster) => vec![cluster.to_owned()],
@@ -59,12 +65,17 @@ impl Ecs {
             let arns = self.list(&cluster).await?;
             for chunk in arns.chunks(SERVICES_AT_ONCE) {
                 let services = self.services(&cluster, chunk).await?;
-                if let Some(running) = self.first(&cluster, &services, group).await? {
-                    return Ok(Some(running));
+                for group in groups {
+                    if found.contains_key(&group.arn) {
+                        continue;
+                    }
+                    if let Some(running) = self.first(&cluster, &services, group).await? {
+                        found.insert(group.arn.clone(), running);
+                    }
                 }
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     async fn first(&self, cluster: &str, services: &[ecs::Service], group: &TargetGroup) -> Result<Option<Running>, AwsFailure> {

@@ -1,0 +1,39 @@
+//! Exact figures: calls and round trips in a row.
+
+use std::time::Duration;
+
+use local_aws::world::{Pair, Rule, path};
+use serde_json::json;
+
+use crate::stage::{Stage, shop};
+
+#[tokio::test]
+async fn a_flip_by_name_moves_live_traffic_by_the_fifth_round_trip_and_answers_by_the_eighth() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
+    stage.world.gateway.set_delay(Duration::from_millis(80));
+    stage.world.gateway.reset_calls();
+    stage.job(shop(json!({ "PromoteTo": "Code2", "Execution": "run-1" }))).await.succeeded();
+    let calls = stage.world.gateway.calls();
+    let shown: Vec<_> = calls.iter().map(|call| (call.depth, call.action.as_str())).collect();
+    let live = [&stage.balancer.listeners[&80], &stage.balancer.rules[&(80, 10)]];
+    let moved = calls.iter().filter(|call| {
+        call.action.starts_with("Modify") && call.resource.as_ref().is_some_and(|resource| live.contains(&resource))
+    });
+    let moved: Vec<usize> = moved.map(|call| call.depth).collect();
+    assert_eq!(moved, [5, 5], "{shown:#?}");
+    let answered = calls.iter().find(|call| call.action == "PutJobSuccessResult").unwrap();
+    assert_eq!(answered.depth, 8, "{shown:#?}");
+    assert!(calls.len() <= 22, "{} calls: {shown:#?}", calls.len());
+}
+
+#[tokio::test]
+async fn a_flip_that_is_done_reads_once_and_answers() {
+    let stage = Stage::new().await;
+    stage.job(shop(json!({ "Execution": "run-1" }))).await.succeeded();
+    stage.world.gateway.reset_calls();
+    let (_, variables) = stage.job(shop(json!({ "Execution": "run-1" }))).await.succeeded();
+    assert_eq!(variables["Changed"], "true", "it is the same flip, delivered again");
+    let writes =
+        stage.world.gateway.calls().into_iter().filter(|call| call.action.starts_with("Modify") || call.action == "AddTags");
+    assert_eq!(writes.count(), 0);
+}
