@@ -229,3 +229,43 @@ fn says(text: &str) -> Action {
     let config = FixedResponseActionConfig::builder().status_code("200").content_type("text/plain").message_body(text).build();
     Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config).build()
 }
+
+#[tokio::test]
+async fn a_listener_is_served_on_its_own_port_where_that_is_free() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let served = async || {
+        let bench = Bench::start_with(PortPolicy::SameIfPossible).await;
+        bench.listener(i32::from(free), ProtocolEnum::Http, [says("here")]).await;
+        assert_eq!(bench.get(free, "/").await.body, "here");
+        let port = bench.balancer.address(NAME, free).unwrap().port();
+        (bench, port)
+    };
+    let (_first, port) = served().await;
+    assert_eq!(port, free);
+    let (_second, port) = served().await;
+    assert_ne!(port, free);
+}
+
+#[tokio::test]
+async fn forty_groups_are_followed_between_a_write_and_its_answer() {
+    let bench = Bench::start().await;
+    let mut groups = Vec::new();
+    for number in 0..40 {
+        groups.push(bench.group(&format!("g{number}")).await);
+    }
+    for port in [80, 8080] {
+        let listener = bench.listener(port, ProtocolEnum::Http, [says("default")]).await;
+        for (number, pair) in groups.chunks(2).enumerate() {
+            let path = RuleCondition::builder().field("path-pattern").values(format!("/{number}/*")).build();
+            bench.rule(&listener, number as i32 + 1, [path], [forward(&[(&pair[0], 100), (&pair[1], 0)])]).await;
+        }
+    }
+    let took = async |action: &str| {
+        let begun = std::time::Instant::now();
+        bench.balancer.reload_after(action).await.unwrap();
+        begun.elapsed()
+    };
+    let (rules, targets, all) = (took("ModifyRule").await, took("RegisterTargets").await, took("CreateTargetGroup").await);
+    println!("reload of 40 rules {rules:?}, of the targets of 40 groups {targets:?}, of everything {all:?}");
+    assert!(all < Duration::from_secs(5), "{all:?}");
+}

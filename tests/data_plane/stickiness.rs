@@ -2,7 +2,9 @@
 
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 
-use crate::bench::{Bench, forward, forward_sticky};
+use local_aws::load::{Aim, Load};
+
+use crate::bench::{Bench, NAME, forward, forward_sticky};
 
 #[tokio::test]
 async fn a_client_stays_on_its_group_until_the_duration_is_over() {
@@ -65,4 +67,30 @@ async fn a_client_stays_on_its_target_while_that_is_healthy_and_in_the_group() {
     assert_eq!(ask().await, "v1");
     bench.change(&listener, forward(&[(&b, 1)])).await;
     assert_eq!(ask().await, "v3", "the single-group form really moves it");
+}
+
+#[tokio::test]
+async fn clients_that_keep_cookies_stay_at_weight_0_and_move_with_the_single_group_form() {
+    let bench = Bench::start().await;
+    let (a, b) = (bench.group("a").await, bench.group("b").await);
+    let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
+    let listener = bench.listener(80, ProtocolEnum::Http, [forward_sticky(&[(&a, 100), (&b, 0)], Some(600))]).await;
+    bench.listener(8080, ProtocolEnum::Http, [forward(&[(&b, 1)])]).await;
+    bench.healthy(&a).await;
+    bench.healthy(&b).await;
+    let load = Load::start(&[Aim::at("live", bench.balancer.address(NAME, 80).unwrap())]);
+    let pause = || tokio::time::sleep(std::time::Duration::from_millis(100));
+    pause().await;
+    bench.change(&listener, forward_sticky(&[(&a, 0), (&b, 100)], Some(600))).await;
+    pause().await;
+    let weighted = std::time::Instant::now();
+    bench.change(&listener, forward(&[(&b, 1)])).await;
+    let moved = std::time::Instant::now();
+    pause().await;
+    let report = load.stop().await.unwrap();
+    assert_eq!(report.failed(), 0);
+    let begin = report.samples("live")[0].sent;
+    assert_eq!(report.between(begin, weighted).versions("live").into_keys().collect::<Vec<_>>(), ["v1"]);
+    assert!(report.samples("live").iter().filter(|s| s.sent > moved).all(|s| s.version.as_deref() == Some("v2")));
+    assert_eq!(report.versions("live").len(), 2);
 }

@@ -17,6 +17,8 @@ use tokio_rustls::{
     },
 };
 
+use local_aws::load::{Aim, Load};
+
 use crate::bench::{Bench, NAME, forward};
 
 /// The status and version that a client gets that trusts `authority` (PEM) and asks for a host by name.
@@ -57,6 +59,13 @@ async fn any_host_is_served_to_clients_that_trust_the_authority() {
         let (status, headers) = get(&bench, 443, &authority, host, &[]).await.unwrap();
         assert_eq!((status, headers["x-version"].to_str().unwrap()), (200, "v1"), "{host}");
     }
+    let mut aim = Aim::at("live", bench.balancer.address(NAME, 443).unwrap());
+    aim.authority = Some(authority);
+    let load = Load::start(&[aim.clone(), Aim { name: "named".to_owned(), host: Some("www.example.com".to_owned()), ..aim }]);
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let report = load.stop().await.unwrap();
+    assert!(report.versions("live")["v1"] > 1 && report.versions("named")["v1"] > 1);
+    assert_eq!(report.failed(), 0);
     let other = Bench::start().await.balancer.certificate_authority_pem();
     assert!(get(&bench, 443, &other, "shop.example.com", &[]).await.is_err());
 }

@@ -41,7 +41,7 @@ pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-version");
 /// How long [`App::stop`] waits for requests in flight.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A running application. Dropping it stops it at once, [`App::stop`] after the requests in flight.
+/// A running application. Dropping it stops it as [`App::stop`] does, without waiting for the requests in flight.
 pub struct App {
     address: SocketAddr,
     healthy: Arc<AtomicBool>,

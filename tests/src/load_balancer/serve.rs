@@ -12,8 +12,7 @@ use hyper::{Request, Response, body::Incoming, header::HOST, server::conn::http1
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    task::JoinSet,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,6 +24,7 @@ use super::{
     forward::{Arrival, Body, Forwarder},
     table::Table,
 };
+use crate::connections::each_connection;
 
 /// What every connection needs.
 pub(super) struct Shared {
@@ -46,28 +46,22 @@ impl Door {
     pub async fn open(shared: Arc<Shared>, arn: String, port: u16, policy: PortPolicy, tls: Option<TlsAcceptor>) -> Result<Self> {
         let socket = bind(port, policy).await.with_context(|| format!("failed to bind a loopback port for {arn}"))?;
         let address = socket.local_addr()?;
-        let accepting = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    Ok((stream, client)) = socket.accept() => {
-                        // Without it small answers wait for the client's acknowledgements.
-                        let _ = stream.set_nodelay(true);
-                        let (shared, arn, tls) = (Arc::clone(&shared), arn.clone(), tls.clone());
-                        connections.spawn(async move {
-                            match tls {
-                                // A failed handshake is the client's to tell.
-                                Some(tls) => if let Ok(stream) = tls.accept(stream).await {
-                                    converse(shared, &arn, client, stream).await;
-                                },
-                                None => converse(shared, &arn, client, stream).await,
-                            }
-                        });
+        let serve = move |stream: TcpStream| {
+            let (shared, arn, tls) = (Arc::clone(&shared), arn.clone(), tls.clone());
+            async move {
+                // A client that is gone already, or whose handshake fails, is not told anything.
+                let Ok(client) = stream.peer_addr() else { return };
+                match tls {
+                    None => converse(shared, &arn, client, stream).await,
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            converse(shared, &arn, client, stream).await;
+                        }
                     }
-                    Some(_) = connections.join_next() => {}
                 }
             }
-        });
+        };
+        let accepting = tokio::spawn(each_connection(socket, serve));
         Ok(Self { address, _accepting: AbortOnDropHandle::new(accepting) })
     }
 }

@@ -1,4 +1,7 @@
-//! Load: clients that keep requesting, each over a connection of its own that it keeps open, and the figures of what they got.
+//! Load: clients that keep requesting, each over a connection of its own that it keeps open and with the cookies it is given,
+//! and the figures of what they got.
+
+mod client;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,21 +14,12 @@ use std::{
 };
 
 use anyhow::Result;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::{
-    Request,
-    client::conn::http1::{SendRequest, handshake},
-    header::HOST,
-};
-use hyper_util::rt::TokioIo;
 use tokio::{
-    net::TcpStream,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-use crate::app::VERSION_HEADER;
+use self::client::Client;
 
 /// A request that gets no answer for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,6 +35,10 @@ pub struct Aim {
     pub host: Option<String>,
     /// Path, with the query where there is one.
     pub path: String,
+    /// Headers of every request, such as a session's cookie.
+    pub headers: Vec<(String, String)>,
+    /// For HTTPS: the certificate (PEM) of the authority that the clients trust.
+    pub authority: Option<String>,
     /// How many clients, each with one connection.
     pub clients: usize,
     /// How long each pauses between an answer and its next request.
@@ -52,7 +50,16 @@ impl Aim {
     #[must_use]
     pub fn at(name: &str, address: SocketAddr) -> Self {
         let pause = Duration::from_millis(5);
-        Self { name: name.to_owned(), address, host: None, path: "/version".to_owned(), clients: 4, pause }
+        Self {
+            name: name.to_owned(),
+            address,
+            host: None,
+            path: "/version".to_owned(),
+            headers: Vec::new(),
+            authority: None,
+            clients: 4,
+            pause,
+        }
     }
 }
 
@@ -80,7 +87,7 @@ impl Sample {
 /// Running clients.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    clients: JoinSet<(String, Vec<Sample>)>,
+    clients: JoinSet<Result<(String, Vec<Sample>)>>,
 }
 
 impl Load {
@@ -92,7 +99,7 @@ impl Load {
         for aim in aims {
             for _ in 0..aim.clients {
                 let (aim, stop) = (aim.clone(), Arc::clone(&stop));
-                clients.spawn(async move { (aim.name.clone(), keep_asking(&aim, &stop).await) });
+                clients.spawn(async move { Ok((aim.name.clone(), keep_asking(&aim, &stop).await?)) });
             }
         }
         Self { stop, clients }
@@ -101,12 +108,12 @@ impl Load {
     /// Lets every client finish its request, and reports all of them.
     ///
     /// # Errors
-    /// A client panicked.
+    /// An aim that no client can ask for: an address, a header or a certificate that is none.
     pub async fn stop(mut self) -> Result<Report> {
         self.stop.store(true, Ordering::Relaxed);
         let mut report = Report::default();
         while let Some(client) = self.clients.join_next().await {
-            let (name, samples) = client?;
+            let (name, samples) = client??;
             report.samples.entry(name).or_default().extend(samples);
         }
         for samples in report.samples.values_mut() {
@@ -116,17 +123,16 @@ impl Load {
     }
 }
 
-async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Vec<Sample> {
+async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Result<Vec<Sample>> {
+    let mut client = Client::new(aim)?;
     let mut samples = Vec::new();
     let mut versions: BTreeSet<Arc<str>> = BTreeSet::new();
-    let mut connection = None;
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        let answer = match timeout(PATIENCE, ask(aim, &mut connection)).await {
+        let answer = match timeout(PATIENCE, client.ask()).await {
             Ok(Ok(answer)) => Some(answer),
-            // A new connection for the next one.
             Ok(Err(_)) | Err(_) => {
-                connection = None;
+                client.disconnect();
                 None
             }
         };
@@ -142,28 +148,7 @@ async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Vec<Sample> {
         samples.push(Sample { sent, answered: Instant::now(), status, version });
         sleep(aim.pause).await;
     }
-    samples
-}
-
-/// One request over the open connection, or over a new one where there is none.
-async fn ask(aim: &Aim, connection: &mut Option<SendRequest<Empty<Bytes>>>) -> Result<(u16, Option<String>)> {
-    let sender = match connection.as_mut().filter(|sender| !sender.is_closed()) {
-        Some(sender) => sender,
-        None => {
-            let stream = TcpStream::connect(aim.address).await?;
-            stream.set_nodelay(true)?;
-            let (sender, driver) = handshake(TokioIo::new(stream)).await?;
-            tokio::spawn(driver);
-            connection.insert(sender)
-        }
-    };
-    sender.ready().await?;
-    let host = aim.host.clone().unwrap_or_else(|| aim.address.to_string());
-    let answer = sender.send_request(Request::get(&aim.path).header(HOST, host).body(Empty::new())?).await?;
-    let version = answer.headers().get(VERSION_HEADER).and_then(|v| v.to_str().ok()).map(str::to_owned);
-    let status = answer.status().as_u16();
-    answer.into_body().collect().await?;
-    Ok((status, version))
+    Ok(samples)
 }
 
 /// What the clients got, by the name of their aim, in the order of the answers.
