@@ -6,6 +6,7 @@ scheduler then completes the deployment and stops the tasks of the old one. No c
 is a Docker. Added are service revisions (botocore: ecs/2014-11-13, ServiceRevision).
 """
 import hashlib
+import json
 
 from ministack.core.responses import json_response
 from ministack.services import ecs
@@ -48,7 +49,7 @@ def describe_services(data):
     answer = _describe_services(data)
     if answer[0] != 200:
         return answer
-    shown = ecs.json.loads(answer[2])
+    shown = json.loads(answer[2])
     for service in shown["services"]:
         service["currentServiceRevisions"] = [
             {"arn": _revision(service, deployment), "requestedTaskCount": deployment["desiredCount"],
