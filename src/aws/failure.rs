@@ -109,6 +109,7 @@ impl AwsFailure {
         let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
         let class = match error {
             SdkError::ConstructionFailure(_) => Class::Permanent,
+            _ if lacks_cognito(code.as_deref(), &message) => Class::Permission,
             _ => classify(code.as_deref(), status),
         };
         Self { action, resource: resource.to_owned(), class, code, message, request_id }
@@ -136,16 +137,20 @@ impl AwsFailure {
     }
 
     fn advice(&self) -> String {
-        let cognito =
-            self.code.as_deref() == Some("InvalidLoadBalancerAction") && self.message.to_lowercase().contains("cognito");
         match self.class {
-            _ if cognito => "A rule with authenticate-cognito needs cognito-idp:DescribeUserPoolClient as well: allow it in this role's policy".to_owned(),
+            _ if lacks_cognito(self.code.as_deref(), &self.message) => "A rule with authenticate-cognito needs cognito-idp:DescribeUserPoolClient as well: allow it in this role's policy".to_owned(),
             Class::Transient => "AWS did not do it in time; the next delivery or approval tries again".to_owned(),
             Class::Permission => format!("Allow {} on {} in this role's policy", self.action, self.resource),
             Class::NotFound => "Check that it exists in this account and Region".to_owned(),
             Class::Permanent => "The same call would fail again; look at the resource it names".to_owned(),
         }
     }
+}
+
+/// Whether a rule was refused for want of the permission that a sign-in with Cognito needs. ELB asks Cognito in the
+/// caller's name and does not call it AccessDenied (awslabs/kubeflow-manifests#18).
+fn lacks_cognito(code: Option<&str>, message: &str) -> bool {
+    code == Some("InvalidLoadBalancerAction") && message.to_lowercase().contains("describeuserpoolclient")
 }
 
 /// The innermost cause: the outer ones only say that something failed.

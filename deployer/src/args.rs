@@ -1,0 +1,261 @@
+//! The command line. What it says in `--help` is what a new user learns from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use blue_green::journal::{MAX_ID, is_word};
+use blue_green::parameters::{is_image_tag, is_load_balancer_name};
+use blue_green::ports::{self, PortPair};
+use clap::{Args, Command, FromArgMatches, Subcommand};
+
+const AFTER_HELP: &str = "\
+Without a command, the deployer does the build step's job: it reads build.json ({\"tag\":\"1.4.2\"}), finds out which \
+version is live, and writes the file back with Code1 and Code2, the image tag of each side. The live side keeps exactly \
+what it has; the test side gets the new tag. Where no load balancer has the name, it is the first deployment and both get it.
+
+Examples:
+  ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
+  deployer --elb shop --input build.json --output out.json --settle 0
+  deployer status --elb shop
+  deployer plan --elb shop --promote-to Code2 --json
+  deployer doctor --elb shop --ports 80:8080
+  deployer unfence --elb shop
+
+Environment:
+  ELB_NAME                           the load balancer (--elb)
+  EXECUTION_ID                       the pipeline execution (--execution)
+  ECS_CLUSTER                        where services are looked for (--cluster)
+  CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
+  CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
+
+Exit codes:
+  0  done, or nothing to do
+  2  the command line, the environment or build.json is wrong
+  3  refused: the load balancer is not in a state in which this may be done
+  4  AWS does not allow a call
+  5  AWS did not answer in time
+  1  anything else";
+
+/// What is asked for.
+#[derive(Debug)]
+pub enum Asked {
+    /// The build step's job: no command was given.
+    Build(BuildArgs),
+    /// Anything else.
+    Verb(Verb),
+}
+
+/// The command line as clap knows it.
+#[must_use]
+pub fn command() -> Command {
+    let command = Command::new("deployer")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Writes the build step's build.json for a release behind an Application Load Balancer; shows what is live and what a flip would do")
+        .after_help(AFTER_HELP)
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true);
+    Verb::augment_subcommands(BuildArgs::augment_args(command))
+}
+
+/// Reads the command line; where it is wrong, says so and ends the process with exit code 2.
+#[must_use]
+pub fn read() -> Asked {
+    let matches = command().get_matches();
+    let asked = match matches.subcommand_name() {
+        Some(_) => Verb::from_arg_matches(&matches).map(Asked::Verb),
+        None => BuildArgs::from_arg_matches(&matches).map(Asked::Build),
+    };
+    asked.unwrap_or_else(|error| error.exit())
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show which version is on which port, its image and health, tags that disagree, the fence and the last flip
+    Status(ShowArgs),
+    /// Show exactly what a flip would write, and what would block it; write nothing
+    Plan(PlanArgs),
+    /// Show what keeps this load balancer from being flipped, each with the command that mends it
+    Doctor(ShowArgs),
+    /// Take off the fence that an execution left behind, after showing what runs there
+    Unfence(UnfenceArgs),
+}
+
+/// Which load balancer, and how long to try.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// The load balancer's name
+    #[arg(long, env = "ELB_NAME", value_name = "NAME", value_parser = load_balancer)]
+    pub elb: String,
+    /// Live ports and the test ports that rehearse them
+    #[arg(long, value_name = "LIVE:TEST,...", default_value = "80:8080,443:8443", value_parser = port_pairs)]
+    pub ports: Ports,
+    /// How long AWS calls are tried, in seconds; the wait of --settle not counted
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+/// The port pairs of `--ports`.
+#[derive(Clone, Debug)]
+pub struct Ports(pub Vec<PortPair>);
+
+/// Arguments of the build step's job.
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// The build step's file [default: $CODEBUILD_SRC_DIR_BuildOutput/build.json, else ./build.json]
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Where the result goes [default: the input file, replaced whole or not at all]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The pipeline execution that builds: fences the test side, so that no other execution promotes it meanwhile
+    #[arg(long, env = "EXECUTION_ID", value_name = "ID", value_parser = execution)]
+    pub execution: Option<Execution>,
+    /// How long flips under way are waited for after the fence is set, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub settle: Duration,
+    /// Take over the fence that another execution left on the test side; its flip is refused from then on
+    #[arg(long)]
+    pub take_over: bool,
+    /// Refuse where the live side runs another image than its Image tag says
+    #[arg(long)]
+    pub strict: bool,
+    /// The service that is built, where the load balancer carries several (by the Service tag)
+    #[arg(long, value_name = "CLUSTER/SERVICE", conflicts_with = "group")]
+    pub service: Option<String>,
+    /// One of the two target groups that are built, by name or ARN, where the load balancer carries several services
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// Where services without a `Service` tag are looked for.
+#[derive(Clone, Debug, Args)]
+pub struct Cluster {
+    /// The ECS cluster of services whose target groups have no Service tag [default: all clusters are looked through]
+    #[arg(long = "cluster", env = "ECS_CLUSTER", value_name = "NAME", value_parser = optional)]
+    name: Option<Optional>,
+}
+
+impl Cluster {
+    /// The cluster's name, where one was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().and_then(|name| name.0.as_deref())
+    }
+}
+
+/// Arguments of a command that shows something.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `plan`: what the flip would be asked for.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// Identifiers, names or ARNs of the target groups to make live [default: what the test port serves]
+    #[arg(long, value_name = "GROUP,...", value_delimiter = ',', value_parser = word)]
+    pub promote_to: Vec<String>,
+    /// The image tag that must be promoted
+    #[arg(long, value_name = "TAG", value_parser = image_tag)]
+    pub promote_image: Option<String>,
+    /// The pipeline execution that would flip
+    #[arg(long, env = "EXECUTION_ID", value_name = "ID", value_parser = execution)]
+    pub execution: Option<Execution>,
+    /// Percent of the live side's healthy targets that the promoted one must have
+    #[arg(long, value_name = "PERCENT", default_value = "100", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_capacity: u8,
+    /// Pass over health and capacity
+    #[arg(long)]
+    pub force: bool,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `unfence`.
+#[derive(Debug, Args)]
+pub struct UnfenceArgs {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Only this target group, by name or ARN [default: every fenced one of the load balancer]
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A value that a build system may set to nothing: an empty one counts as none.
+#[derive(Clone, Debug)]
+pub struct Optional(Option<String>);
+
+/// A pipeline execution; an empty one counts as none.
+#[derive(Clone, Debug)]
+pub struct Execution(Option<String>);
+
+impl Execution {
+    /// The execution's id, where there is one.
+    #[must_use]
+    pub fn id(option: Option<&Self>) -> Option<&str> {
+        option.and_then(|execution| execution.0.as_deref())
+    }
+}
+
+fn load_balancer(text: &str) -> Result<String, String> {
+    let right = is_load_balancer_name(text).then(|| text.to_owned());
+    right.ok_or_else(|| "expected a load balancer's name: 1 to 32 letters, digits and hyphens".to_owned())
+}
+
+fn port_pairs(text: &str) -> Result<Ports, String> {
+    ports::parse(text).map(Ports)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u64>().ok().filter(|seconds| *seconds <= 3600);
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 0 to 3600".to_owned())
+}
+
+fn optional(text: &str) -> Result<Optional, String> {
+    Ok(Optional(Some(text.to_owned()).filter(|text| !text.is_empty())))
+}
+
+fn execution(text: &str) -> Result<Execution, String> {
+    if text.is_empty() {
+        return Ok(Execution(None));
+    }
+    let right = (is_word(text) && text.len() <= MAX_ID).then(|| Execution(Some(text.to_owned())));
+    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}"))
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    is_word(text).then(|| text.to_owned()).ok_or_else(|| "expected an Identifier, a target group's name or its ARN".to_owned())
+}
+
+fn image_tag(text: &str) -> Result<String, String> {
+    is_image_tag(text).then(|| text.to_owned()).ok_or_else(|| "expected an image tag, such as 1.4.2".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::command().debug_assert();
+    }
+}

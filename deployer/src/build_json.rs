@@ -1,0 +1,178 @@
+//! The build step's job: build.json with the image tag of each side.
+//!
+//! A wrong value here redeploys production, so whatever is not certain ends with an error and the file as it was.
+
+use std::path::{Path, PathBuf};
+
+use blue_green::aws::observe::ReadError;
+use blue_green::build_file::BuildFile;
+use blue_green::topology::Topology;
+use blue_green::unfit::Unfit;
+use jiff::Timestamp;
+
+use crate::args::{BuildArgs, Execution};
+use crate::codes::{Codes, IDENTIFIERS, codes};
+use crate::exit::{Exit, Failure};
+use crate::fence::Fence;
+use crate::interrupts::Interrupts;
+use crate::output;
+use crate::refused::Refused;
+use crate::replace::replace;
+use crate::session::Session;
+use crate::sides::{Choice, Sides, sides};
+
+/// Environment variable: where CodeBuild puts the artifact `BuildOutput` (CodeBuild, environment variables).
+const ARTIFACT: &str = "CODEBUILD_SRC_DIR_BuildOutput";
+
+/// Does the job.
+///
+/// # Errors
+/// A [`Failure`]; the file is as it was then, and a fence that this run has set is taken off again.
+pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
+    let input = args.input.clone().unwrap_or_else(default_input);
+    let bytes = std::fs::read(&input).map_err(|source| Failure::Unreadable { path: input.clone(), source })?;
+    let file = BuildFile::parse(&bytes).map_err(|source| Failure::BuildFile { path: input.clone(), source })?;
+    let job = Job { args, file, output: args.output.clone().unwrap_or_else(|| input.clone()), input };
+    let mut interrupts = Interrupts::listen()?;
+    let session = Session::open(args.target.timeout).await?;
+    let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
+    match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
+        Ok(topology) => job.next(&session, &topology, &mut interrupts).await,
+        Err(ReadError::Unfit(Unfit::NoLoadBalancer { name, region })) => {
+            output::step(&format!(
+                "no load balancer is named {name} in {region}: this is the first deployment, both sides get the new tag"
+            ));
+            let tag = job.file.tag();
+            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)))?;
+            anstream::println!("Code1 and Code2 get {tag}: wrote {}", job.output.display());
+            Ok(Exit::Done)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn default_input() -> PathBuf {
+    let folder = std::env::var_os(ARTIFACT).filter(|folder| !folder.is_empty()).map_or_else(PathBuf::new, PathBuf::from);
+    folder.join("build.json")
+}
+
+struct Job<'a> {
+    args: &'a BuildArgs,
+    file: BuildFile,
+    input: PathBuf,
+    output: PathBuf,
+}
+
+impl Job<'_> {
+    /// Every deployment but the first.
+    async fn next(&self, session: &Session, topology: &Topology, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
+        let seen = self.sides(topology)?;
+        let retry = self.execution().is_some_and(|execution| seen.were_flipped_by(execution));
+        let new = (!retry).then(|| self.file.tag());
+        let asked = if retry { vec![seen.live, seen.test] } else { vec![seen.live] };
+        let ecs = session.ecs();
+        let running = interrupts.unless(ecs.behind(&asked, self.args.cluster.name())).await?;
+        let codes = codes(&seen, &running, new, self.args.strict)?;
+        codes.warnings.iter().for_each(|warning| output::warn(warning));
+        match self.execution().filter(|_| !retry) {
+            Some(execution) => self.fenced(session, topology, &seen, execution, &codes, interrupts).await?,
+            None if retry => {
+                output::step("the live side was made live by this very execution: neither image tag changes");
+                self.write_codes(&codes)?;
+            }
+            None => {
+                output::step(
+                    "no fence is set, since no --execution is given: until this build is live, a roll-back would promote it instead of the old version",
+                );
+                self.write_codes(&codes)?;
+            }
+        }
+        let (live, test) = (&codes.live, &codes.test);
+        let verb = if retry { "keeps" } else { "gets" };
+        anstream::println!(
+            "{} (live) keeps {}, {} (test) {verb} {}: wrote {}",
+            live.0,
+            live.1,
+            test.0,
+            test.1,
+            self.output.display()
+        );
+        Ok(Exit::Done)
+    }
+
+    /// Fences the test side, waits until no flip that was planned before can still move a rule, looks again, and only
+    /// then writes the file.
+    async fn fenced(
+        &self,
+        session: &Session,
+        topology: &Topology,
+        seen: &Sides<'_>,
+        execution: &str,
+        codes: &Codes,
+        interrupts: &mut Interrupts,
+    ) -> Result<(), Failure> {
+        let (elb, take_over) = (&self.args.target.elb, self.args.take_over);
+        let fence = Fence::new(elb, seen.test, execution, self.file.tag(), take_over, Timestamp::now())?;
+        let work = async {
+            // Not to be interrupted: a write on its way must not arrive after the fence was looked for.
+            fence.set(session).await?;
+            let settle = self.args.settle;
+            output::step(&format!("{} is fenced; waiting {} s for flips under way", seen.test.describe(), settle.as_secs()));
+            interrupts.unless(async { Ok::<_, Failure>(tokio::time::sleep(settle).await) }).await?;
+            let reader = session.reader();
+            let fresh = interrupts.unless(reader.again(topology)).await?;
+            self.unmoved(seen, &fence, &fresh)?;
+            self.write_codes(codes)
+        };
+        let result = work.await;
+        if result.is_err() {
+            fence.take_off(session, topology).await;
+        }
+        result
+    }
+
+    /// Whether everything that was decided on is still so.
+    fn unmoved(&self, seen: &Sides<'_>, fence: &Fence, fresh: &Topology) -> Result<(), Failure> {
+        let moved = |what: String| Err(Refused::Moved { what }.into());
+        let now = match self.sides(fresh) {
+            Err(Failure::Refused(Refused::Unclear { rules })) => {
+                return moved(format!("rules moved ({})", rules.join("; ")));
+            }
+            sides => sides?,
+        };
+        if now.live.arn != seen.live.arn {
+            return moved(format!("the live traffic moved from {} to {}", seen.live.describe(), now.live.describe()));
+        }
+        if now.flip != seen.flip {
+            let by = now.flip.map_or_else(|| "nobody".to_owned(), |flip| format!("flip {}", flip.id));
+            return moved(format!("the journal changed (it names {by} now)"));
+        }
+        if !fence.stands(fresh) {
+            return moved(format!("the fence around {} was changed", seen.test.short()));
+        }
+        if now.live.image() != seen.live.image() {
+            return moved(format!("the Image tag of {} changed", seen.live.name));
+        }
+        Ok(())
+    }
+
+    fn sides<'t>(&self, topology: &'t Topology) -> Result<Sides<'t>, Failure> {
+        let choice = Choice { service: self.args.service.clone(), group: self.args.group.clone() };
+        sides(topology, &self.args.target.ports.0, &choice, self.execution().is_some())
+    }
+
+    fn execution(&self) -> Option<&str> {
+        Execution::id(self.args.execution.as_ref())
+    }
+
+    fn write_codes(&self, codes: &Codes) -> Result<(), Failure> {
+        let mut both = [(codes.live.0, codes.live.1.as_str()), (codes.test.0, codes.test.1.as_str())];
+        both.sort_unstable();
+        self.write(&both)
+    }
+
+    fn write(&self, codes: &[(&str, &str)]) -> Result<(), Failure> {
+        let written = replace(&self.output, self.file.with_codes(codes).as_bytes(), Path::new(&self.input));
+        written.map_err(|source| Failure::Unwritable { path: self.output.clone(), source })
+    }
+}

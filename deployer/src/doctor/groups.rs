@@ -1,0 +1,165 @@
+//! What is wrong with target groups: tags, health, size. Pure.
+
+use std::collections::BTreeMap;
+
+use blue_green::journal::Marks;
+use blue_green::labels::{Running, is_live};
+use blue_green::parameters::is_image_tag;
+use blue_green::safety::required;
+use blue_green::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
+use blue_green::twins::{Pair, Survey};
+
+use super::finding::Finding;
+use crate::codes::identifiers;
+use crate::mend;
+
+/// Examines every group that takes part in a flip; without a survey, every group of the load balancer.
+#[must_use]
+pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTreeMap<String, Running>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Some(survey) = survey.filter(|survey| !survey.pairs.is_empty()) else {
+        findings.extend(topology.groups.values().flat_map(|group| of_group(topology, group, None, running.get(&group.arn))));
+        return findings;
+    };
+    for pair in survey.pairs.keys() {
+        let Some(groups) = groups_of(topology, pair) else { continue };
+        findings.extend(identity(groups));
+        for group in groups {
+            let live = is_live(survey, pair, &group.arn);
+            findings.extend(of_group(topology, group, live, running.get(&group.arn)));
+        }
+        let [first, second] = groups;
+        match (is_live(survey, pair, &first.arn), is_live(survey, pair, &second.arn)) {
+            (Some(true), Some(false)) => findings.extend(size(first, second, running)),
+            (Some(false), Some(true)) => findings.extend(size(second, first, running)),
+            _ => {}
+        }
+    }
+    findings
+}
+
+/// Labels that disagree with the listeners or with ECS: what `deployer status` warns of.
+#[must_use]
+pub fn labels(group: &TargetGroup, live: Option<bool>, running: Option<&Running>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(live) = live {
+        let wanted = if live { "true" } else { "false" };
+        if group.tag(IS_PRODUCTION) != Some(wanted) {
+            let found = group.tag(IS_PRODUCTION).unwrap_or("missing");
+            let place = if live { "it is live" } else { "it is not live" };
+            findings.push(Finding::warns(
+                format!("the {IS_PRODUCTION} tag of {} is {found}, but {place}", group.name),
+                mend::tag(&[&group.arn], IS_PRODUCTION, wanted),
+            ));
+        }
+    }
+    if let (Some(tagged), Some(running)) = (group.image(), running)
+        && running.tag.as_deref() != Some(tagged)
+    {
+        let under_way = if running.settled.is_none() { " (a deployment is under way)" } else { "" };
+        findings.push(Finding::warns(
+            format!(
+                "the {IMAGE} tag of {} is {tagged}, but its service {} runs {}{under_way}",
+                group.name, running.service, running.image
+            ),
+            mend::tag(&[&group.arn], IMAGE, running.tag.as_deref().unwrap_or("IMAGE_TAG")),
+        ));
+    }
+    findings
+}
+
+fn groups_of<'a>(topology: &'a Topology, pair: &Pair) -> Option<[&'a TargetGroup; 2]> {
+    Some([topology.group(&pair.first)?, topology.group(&pair.second)?])
+}
+
+fn identity(groups: [&TargetGroup; 2]) -> Vec<Finding> {
+    let Err(wanted) = identifiers(groups) else { return Vec::new() };
+    let wrong = groups.into_iter().zip(wanted).filter(|(group, wanted)| group.identifier() != Some(*wanted));
+    let found = wrong.map(|(group, wanted)| {
+        let tag = group.identifier().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}"));
+        Finding::blocks(
+            format!("the {IDENTIFIER} tag of {} is {tag}; a pair has Code1 on one group and Code2 on the other", group.name),
+            mend::tag(&[&group.arn], IDENTIFIER, wanted),
+        )
+    });
+    found.collect()
+}
+
+fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, running: Option<&Running>) -> Vec<Finding> {
+    let mut findings = labels(group, live, running);
+    findings.extend(image(group, live, running));
+    if group.tag(SERVICE).is_none() {
+        let service = running.map_or("CLUSTER/SERVICE", |running| &running.service);
+        let found = running.map_or("no ECS service names it", |_| "its service had to be searched for");
+        findings.push(Finding::warns(
+            format!("{} has no {SERVICE} tag ({found}): a check before the approval cannot tell what runs there", group.name),
+            mend::tag(&[&group.arn], SERVICE, service),
+        ));
+    }
+    if !group.health_checks {
+        findings.push(Finding::blocks(
+            format!("{} has no health checks: none of its targets ever counts as healthy", group.name),
+            format!("aws elbv2 modify-target-group --target-group-arn {} --health-check-enabled", group.arn),
+        ));
+    }
+    if group.sticky {
+        findings.push(Finding::notes(format!(
+            "the targets of {} are sticky: a flip gives its rules one group alone, and a roll-back waits for health checks",
+            group.name
+        )));
+    }
+    if let Some(fence) = Marks::of(group).fence {
+        findings.push(Finding::warns(
+            format!(
+                "{} is being rebuilt with image {} by execution {} since {}: no other execution may promote it",
+                group.describe(),
+                fence.image,
+                fence.execution,
+                fence.time
+            ),
+            format!("deployer unfence --elb {} --group {}", topology.name, group.name),
+        ));
+    }
+    findings
+}
+
+/// A missing image blocks the next build where the group is live and ECS does not know it either.
+fn image(group: &TargetGroup, live: Option<bool>, running: Option<&Running>) -> Option<Finding> {
+    if group.image().is_some_and(is_image_tag) {
+        return None;
+    }
+    let found = group.image().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}, which no registry takes"));
+    let what = format!("the {IMAGE} tag of {} is {found}", group.name);
+    let runs = running.and_then(|running| running.tag.as_deref()).filter(|tag| is_image_tag(tag));
+    let mend = mend::tag(&[&group.arn], IMAGE, runs.unwrap_or("IMAGE_TAG"));
+    Some(match (runs, live) {
+        (Some(runs), _) => Finding::warns(format!("{what}; ECS runs {runs}"), mend),
+        (None, Some(false)) => Finding::warns(what, mend),
+        (None, Some(true) | None) => Finding::blocks(format!("{what}, and ECS does not tell what runs there"), mend),
+    })
+}
+
+/// Whether the test side could take the traffic.
+fn size(live: &TargetGroup, test: &TargetGroup, running: &BTreeMap<String, Running>) -> Option<Finding> {
+    let needed = required(live.healthy(), 100);
+    if test.healthy() >= needed || !test.health_checks {
+        return None;
+    }
+    let what = format!(
+        "{} has {} healthy targets of {} registered, {needed} are required ({} serve now)",
+        test.describe(),
+        test.healthy(),
+        test.registered(),
+        live.healthy()
+    );
+    let service = running.get(&test.arn).map(|running| running.service.as_str()).or(test.tag(SERVICE));
+    let mend = match service.and_then(|service| service.split_once('/')) {
+        // Enough targets, but ill: more of them would not help.
+        _ if test.registered() >= needed => format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn),
+        Some((cluster, service)) => {
+            format!("aws ecs update-service --cluster {cluster} --service {service} --desired-count {needed}")
+        }
+        None => format!("aws ecs update-service --cluster CLUSTER --service SERVICE --desired-count {needed}"),
+    };
+    Some(Finding::blocks(what, mend))
+}

@@ -1,0 +1,138 @@
+//! How the deployer ends: its exit codes, and the failures that lead to them.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::aws::observe::ReadError;
+use blue_green::build_file::BuildFileError;
+use blue_green::unfit::Unfit;
+use thiserror::Error;
+
+use crate::refused::Refused;
+
+/// The exit codes. Scripts rely on them: a number never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or there was nothing to do.
+    Done = 0,
+    /// Anything that has no code of its own: a resource that is not there, a disk that is full, Ctrl-C.
+    Other = 1,
+    /// The command line, the environment or build.json is wrong.
+    Input = 2,
+    /// The load balancer is not in a state in which this may be done.
+    Refused = 3,
+    /// AWS does not allow a call.
+    Permission = 4,
+    /// AWS did not do a call in time.
+    Unavailable = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a verb did not do its work. Each is a sentence, with what to do next.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// The command line or the environment is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// build.json cannot be used.
+    #[error("{} {source}. It was left as it was", path.display())]
+    BuildFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BuildFileError,
+    },
+    /// build.json cannot be read.
+    #[error("{} cannot be read ({source}); name the build step's file with --input", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The result cannot be written.
+    #[error("{} cannot be written ({source}); make its folder writable, or name another file with --output", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The load balancer is set up in a way that cannot be flipped, or is not there.
+    #[error("{0}")]
+    Unfit(#[from] Unfit),
+    /// The load balancer is not in a state in which this may be done.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// An AWS call failed.
+    #[error("{}", advised(.0))]
+    Aws(#[from] AwsFailure),
+    /// Ctrl-C, or the end that CodeBuild sends.
+    #[error("interrupted; nothing was written. Run it again")]
+    Interrupted,
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Aws(failure) => Self::Aws(failure),
+            ReadError::Unfit(unfit) => Self::Unfit(unfit),
+        }
+    }
+}
+
+impl Failure {
+    /// The exit code of this failure.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::BuildFile { .. } | Self::Unreadable { .. } => Exit::Input,
+            Self::Unfit(unfit) => unfit_exit(unfit),
+            Self::Refused(_) => Exit::Refused,
+            Self::Aws(failure) => match failure.class {
+                Class::Permission => Exit::Permission,
+                Class::Transient => Exit::Unavailable,
+                Class::NotFound | Class::Permanent => Exit::Other,
+            },
+            Self::Unwritable { .. } | Self::Interrupted => Exit::Other,
+        }
+    }
+}
+
+fn unfit_exit(unfit: &Unfit) -> Exit {
+    match unfit {
+        Unfit::NoLoadBalancer { .. } | Unfit::Parameters(_) | Unfit::NoParameters(_) => Exit::Input,
+        Unfit::WrongKind { .. }
+        | Unfit::NoListeners { .. }
+        | Unfit::HalfPair { .. }
+        | Unfit::NoForward { .. }
+        | Unfit::NoTwin { .. }
+        | Unfit::Tangled { .. }
+        | Unfit::SameGroup { .. }
+        | Unfit::Undecided { .. }
+        | Unfit::Disagree { .. }
+        | Unfit::SeveralPairs { .. }
+        | Unfit::UnknownGroup { .. }
+        | Unfit::AmbiguousGroup { .. }
+        | Unfit::BothOfPair(..)
+        | Unfit::UnknownAction { .. } => Exit::Refused,
+    }
+}
+
+/// What a failed call means for whoever typed the command; the library's own advice speaks of deliveries.
+fn advised(failure: &AwsFailure) -> String {
+    match failure.class {
+        Class::Transient => {
+            format!("{}. AWS did not do it in time; run it again, or give it longer with --timeout", failure.what())
+        }
+        Class::Permission | Class::NotFound | Class::Permanent => failure.to_string(),
+    }
+}

@@ -1,0 +1,113 @@
+//! The fence around the test side: a tag that keeps every other execution from promoting what is being rebuilt.
+
+use std::time::Duration;
+
+use blue_green::aws::apply::Writer;
+use blue_green::aws::failure::AwsFailure;
+use blue_green::journal::{BUILD, Fence as Mark, Marks, NO_FENCE};
+use blue_green::plan::Write;
+use blue_green::topology::{TargetGroup, Topology};
+use jiff::{Timestamp, Unit};
+
+use crate::output;
+use crate::refused::Refused;
+use crate::session::Session;
+
+/// How long taking a fence off again may take, when a run ends early.
+const TAKING_OFF: Duration = Duration::from_secs(5);
+
+/// The fence of one execution around one group.
+pub struct Fence {
+    group: String,
+    called: String,
+    /// The tag's value while it stands.
+    value: String,
+    /// The tag's value before; none where an earlier run of the same execution has set the fence already.
+    before: Option<String>,
+}
+
+impl Fence {
+    /// The fence that an execution is to have around a group, for an image.
+    ///
+    /// # Errors
+    /// [`Refused::Fenced`] where another execution's stands there, unless it is taken over.
+    pub fn new(
+        load_balancer: &str,
+        group: &TargetGroup,
+        execution: &str,
+        image: &str,
+        take_over: bool,
+        now: Timestamp,
+    ) -> Result<Self, Refused> {
+        let standing = Marks::of(group).fence;
+        if let Some(theirs) = standing.as_ref().filter(|mark| mark.execution != execution && !take_over) {
+            return Err(Refused::Fenced {
+                group: group.describe(),
+                by: theirs.execution.clone(),
+                image: theirs.image.clone(),
+                since: theirs.time.to_string(),
+                load_balancer: load_balancer.to_owned(),
+            });
+        }
+        let ours = standing.filter(|mark| mark.execution == execution && mark.image == image);
+        let before = ours.is_none().then(|| group.tag(BUILD).unwrap_or(NO_FENCE).to_owned());
+        // Whole seconds: the longest execution and image tag then just fit into a tag.
+        let time = now.round(Unit::Second).unwrap_or(now);
+        let mark = ours.unwrap_or_else(|| Mark { execution: execution.to_owned(), image: image.to_owned(), time });
+        Ok(Self { group: group.arn.clone(), called: group.short().to_owned(), value: mark.to_string(), before })
+    }
+
+    /// Sets it, where it does not stand already; says whose it replaces.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`]; the tag may have been written nevertheless, so [`Fence::take_off`] is due.
+    pub async fn set(&self, session: &Session) -> Result<(), AwsFailure> {
+        let Some(before) = &self.before else {
+            output::step(&format!("{} is fenced already, by an earlier run of this execution", self.called));
+            return Ok(());
+        };
+        if let Some(theirs) = Mark::parse(before) {
+            output::warn(&format!(
+                "taking over the fence of execution {} (image {}, since {}); a flip of that execution is refused from now on",
+                theirs.execution, theirs.image, theirs.time
+            ));
+        }
+        write(&session.writer(), &self.group, &self.called, &self.value).await
+    }
+
+    /// Whether it stands.
+    #[must_use]
+    pub fn stands(&self, topology: &Topology) -> bool {
+        topology.group(&self.group).and_then(|group| group.tag(BUILD)) == Some(self.value.as_str())
+    }
+
+    /// Puts back what was there before, where this run has set the fence and it still stands; says so where that fails.
+    pub async fn take_off(&self, session: &Session, topology: &Topology) {
+        let Some(before) = &self.before else { return };
+        let taken_off = async {
+            let fresh = session.reader_for(TAKING_OFF).again(topology).await?;
+            if self.stands(&fresh) {
+                write(&session.writer_for(TAKING_OFF), &self.group, &self.called, before).await?;
+                output::step(&format!("the fence around {} was taken off again", self.called));
+            }
+            Ok::<_, AwsFailure>(())
+        };
+        if let Err(failure) = taken_off.await {
+            output::warn(&format!(
+                "the fence around {} may still stand: {}. While it does, no other execution can promote the group; run `deployer unfence`",
+                self.called,
+                failure.what()
+            ));
+        }
+    }
+}
+
+/// Writes the fence's tag.
+///
+/// # Errors
+/// An [`AwsFailure`].
+pub async fn write(writer: &Writer, group: &str, called: &str, value: &str) -> Result<(), AwsFailure> {
+    let tags = [(BUILD.to_owned(), value.to_owned())].into();
+    let write = Write::Tag { groups: vec![group.to_owned()], called: called.to_owned(), tags };
+    writer.apply(&[write]).await.into_iter().collect()
+}

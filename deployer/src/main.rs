@@ -1,0 +1,42 @@
+//! The deployer: the build step's build.json, and what a person wants to know before and after a flip.
+//!
+//! This file is wiring: arguments, the verb, the exit code.
+
+mod args;
+mod build_json;
+mod codes;
+mod doctor;
+mod exit;
+mod fence;
+mod interrupts;
+mod mend;
+mod output;
+mod plan;
+mod refused;
+mod replace;
+mod session;
+mod sides;
+mod status;
+mod unfence;
+
+use std::process::ExitCode;
+
+use args::{Asked, Verb};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let asked = args::read();
+    output::log();
+    let done = match &asked {
+        Asked::Build(args) => build_json::run(args).await,
+        Asked::Verb(Verb::Status(args)) => status::run(args).await,
+        Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
+        Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
+        Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
+    };
+    let exit = done.unwrap_or_else(|failure| {
+        output::error(&failure.to_string());
+        failure.exit()
+    });
+    exit.into()
+}

@@ -1,0 +1,120 @@
+//! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
+
+use blue_green::topology::{Condition, Rule, RuleId};
+use serde_json::{Value, json};
+
+/// Puts one tag on target groups.
+#[must_use]
+pub fn tag(arns: &[&str], key: &str, value: &str) -> String {
+    format!("aws elbv2 add-tags --resource-arns {} --tags Key={key},Value={value}", arns.join(" "))
+}
+
+/// Makes one group live everywhere, whatever the rules say now, keeping everything else in them.
+#[must_use]
+pub fn promote(load_balancer: &str, to: &str) -> String {
+    let payload = json!({ "ElbName": load_balancer, "PromoteTo": to });
+    format!(
+        "aws lambda invoke --function-name blue-green-flip --cli-binary-format raw-in-base64-out --payload '{payload}' /dev/stdout"
+    )
+}
+
+/// Gives a rule to one group, with the other one beside it at weight 0. Where the rule holds more than a forward action,
+/// the command only shows it: writing the forward alone would lose the rest.
+#[must_use]
+pub fn forward(rule: &Rule, serving: &str, resting: &str) -> String {
+    let actions = forwards(serving, resting);
+    match &rule.id {
+        RuleId::Rule(arn) if rule.actions.len() > 1 => format!("aws elbv2 describe-rules --rule-arns {arn}"),
+        RuleId::Default(listener) if rule.actions.len() > 1 => format!("aws elbv2 describe-listeners --listener-arns {listener}"),
+        RuleId::Rule(arn) => format!("aws elbv2 modify-rule --rule-arn {arn} --actions '{actions}'"),
+        RuleId::Default(listener) => format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions '{actions}'"),
+    }
+}
+
+/// Gives a listener the counterpart of a rule that stands on another one.
+#[must_use]
+pub fn counterpart(rule: &Rule, listener: &str, serving: &str, resting: &str) -> String {
+    let actions = forwards(serving, resting);
+    if matches!(rule.id, RuleId::Default(_)) {
+        return format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions '{actions}'");
+    }
+    let conditions: Vec<Value> = rule.conditions.iter().map(condition).collect();
+    let conditions = Value::from(conditions);
+    let priority = &rule.priority;
+    format!(
+        "aws elbv2 create-rule --listener-arn {listener} --priority {priority} --conditions '{conditions}' --actions '{actions}'"
+    )
+}
+
+/// Makes a listener.
+#[must_use]
+pub fn listener(load_balancer: &str, port: u16, serving: &str, resting: &str) -> String {
+    let protocol = if matches!(port, 443 | 8443) { "HTTPS --certificates CertificateArn=CERTIFICATE_ARN" } else { "HTTP" };
+    let actions = forwards(serving, resting);
+    format!(
+        "aws elbv2 create-listener --load-balancer-arn {load_balancer} --port {port} --protocol {protocol} --default-actions '{actions}'"
+    )
+}
+
+fn forwards(serving: &str, resting: &str) -> Value {
+    let groups = json!([{ "TargetGroupArn": serving, "Weight": 100 }, { "TargetGroupArn": resting, "Weight": 0 }]);
+    json!([{ "Type": "forward", "ForwardConfig": { "TargetGroups": groups } }])
+}
+
+/// A condition as CreateRule takes it (Elastic Load Balancing API, RuleCondition).
+fn condition(condition: &Condition) -> Value {
+    let (regexes, values): (Vec<&str>, Vec<&str>) =
+        condition.values.iter().map(String::as_str).partition(|value| value.starts_with("regex:"));
+    let mut config = json!({});
+    if condition.field == "query-string" {
+        let pair = |text: &str| match text.split_once('=') {
+            Some((key, value)) => json!({ "Key": key, "Value": value }),
+            None => json!({ "Value": text }),
+        };
+        config["Values"] = values.into_iter().map(pair).collect();
+    } else if !values.is_empty() {
+        config["Values"] = json!(values);
+    }
+    if !regexes.is_empty() {
+        config["RegexValues"] = regexes.into_iter().filter_map(|regex| regex.strip_prefix("regex:")).collect();
+    }
+    if let Some(name) = &condition.name {
+        config["HttpHeaderName"] = json!(name);
+    }
+    let words = condition.field.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+    let key = words.collect::<String>() + "Config";
+    json!({ "Field": condition.field, key: config })
+}
+
+#[cfg(test)]
+mod tests {
+    use blue_green::topology::Condition;
+
+    #[test]
+    fn conditions_are_written_as_create_rule_takes_them() {
+        let written = |field: &str, name: Option<&str>, values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            super::condition(&Condition { field: field.to_owned(), name: name.map(str::to_owned), values }).to_string()
+        };
+        assert_eq!(
+            written("path-pattern", None, &["/api/*", "regex:^/v[0-9]"]),
+            r#"{"Field":"path-pattern","PathPatternConfig":{"RegexValues":["^/v[0-9]"],"Values":["/api/*"]}}"#
+        );
+        assert_eq!(
+            written("http-header", Some("x-beta"), &["1"]),
+            r#"{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"x-beta","Values":["1"]}}"#
+        );
+        assert_eq!(
+            written("query-string", None, &["a=1", "b"]),
+            r#"{"Field":"query-string","QueryStringConfig":{"Values":[{"Key":"a","Value":"1"},{"Value":"b"}]}}"#
+        );
+        assert_eq!(
+            written("http-request-method", None, &["GET"]),
+            r#"{"Field":"http-request-method","HttpRequestMethodConfig":{"Values":["GET"]}}"#
+        );
+        assert_eq!(
+            written("source-ip", None, &["10.0.0.0/8"]),
+            r#"{"Field":"source-ip","SourceIpConfig":{"Values":["10.0.0.0/8"]}}"#
+        );
+    }
+}

@@ -1,0 +1,43 @@
+//! What a person sees: steps and warnings on standard error, results on standard output.
+
+use clap::builder::styling::AnsiColor;
+use comfy_table::{Cell, Table, presets};
+use serde::Serialize;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Shows on standard error what the library has to tell while it works: calls that are tried again.
+pub fn log() {
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(std::io::stderr);
+    builder.without_time().with_target(false).with_ansi(false).init();
+}
+
+/// One step of a longer work.
+pub fn step(text: &str) {
+    anstream::eprintln!("{text}");
+}
+
+/// Something that a person should look at although the work goes on.
+pub fn warn(text: &str) {
+    let style = AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{style}warning:{style:#} {text}");
+}
+
+/// Why the work was not done.
+pub fn error(text: &str) {
+    let style = AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}error:{style:#} {text}");
+}
+
+/// A result as JSON.
+pub fn json(value: &impl Serialize) {
+    // Every value that is printed has text keys: it cannot fail.
+    anstream::println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// A table without borders between its rows, as wide as the terminal at most.
+#[must_use]
+pub fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header.iter().map(Cell::new));
+    table
+}

@@ -1,0 +1,166 @@
+//! `deployer plan`: exactly the writes that a flip would make, and what would block it. Writes nothing.
+
+use blue_green::parameters::{Action, Parameters};
+use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
+use blue_green::safety::Blocked;
+use blue_green::topology::Topology;
+use comfy_table::{Cell, Color};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::args::{Execution, PlanArgs};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::session::Session;
+
+/// What stands in the journal for a flip whose id is not known before: that of the pipeline's job.
+const UNKNOWN_ID: &str = "the-job-id";
+
+/// Plans the flip that the arguments ask for, and shows it.
+///
+/// # Errors
+/// A [`Failure`] where the load balancer cannot be read. A refusal is shown like a plan, and is no error.
+pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
+    let session = Session::open(args.target.timeout).await?;
+    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let execution = Execution::id(args.execution.as_ref());
+    let asked = Parameters {
+        elb_name: args.target.elb.clone(),
+        action: Action::Flip,
+        promote_to: args.promote_to.clone(),
+        promote_image: args.promote_image.clone(),
+        execution: execution.map(str::to_owned),
+        min_capacity: args.min_capacity,
+        force: args.force,
+        ports: args.target.ports.0.clone(),
+    };
+    let shown = Shown::new(&topology, plan(&topology, &asked, &Asker::new(&asked, UNKNOWN_ID), Timestamp::now()));
+    if args.json {
+        output::json(&shown);
+    } else {
+        shown.print();
+    }
+    Ok(if shown.outcome == Outcome::Refused { Exit::Refused } else { Exit::Done })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// A flip would move traffic.
+    Flip,
+    /// It is live already.
+    NothingToDo,
+    /// A flip would change nothing, and fail.
+    Refused,
+}
+
+/// A plan or a refusal, as it is printed.
+#[derive(Debug, Serialize)]
+struct Shown {
+    load_balancer: String,
+    outcome: Outcome,
+    /// What would be live, and what would make way for it.
+    promotions: Vec<Promoted>,
+    /// The writes in their order; within a phase they are made side by side.
+    writes: Vec<Row>,
+    /// Why it is refused, in sentences.
+    reasons: Vec<String>,
+    /// The same with their numbers.
+    blocked: Vec<Blocked>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Promoted {
+    promoted: String,
+    retired: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    phase: &'static str,
+    call: &'static str,
+    on: String,
+    before: Option<String>,
+    after: String,
+}
+
+impl Shown {
+    fn new(topology: &Topology, planned: Result<Plan, Refusal>) -> Self {
+        let mut shown = Self {
+            load_balancer: topology.name.clone(),
+            outcome: Outcome::Refused,
+            promotions: Vec::new(),
+            writes: Vec::new(),
+            reasons: Vec::new(),
+            blocked: Vec::new(),
+            notes: Vec::new(),
+        };
+        match planned {
+            Ok(plan) => {
+                shown.outcome = if plan.moves_traffic() { Outcome::Flip } else { Outcome::NothingToDo };
+                let name = |arn: &String| topology.describe(arn);
+                let promotions = plan.promotions.iter();
+                shown.promotions =
+                    promotions.map(|both| Promoted { promoted: name(&both.promoted), retired: name(&both.retired) }).collect();
+                let phases = plan.phases().into_iter();
+                shown.writes = phases.flat_map(|(phase, writes)| writes.iter().map(move |write| row(phase, write))).collect();
+                shown.notes = plan.notes;
+            }
+            Err(Refusal::Unfit(unfit)) => shown.reasons.push(unfit.to_string()),
+            Err(Refusal::Blocked(blocked)) => {
+                shown.reasons = blocked.iter().map(ToString::to_string).collect();
+                shown.blocked = blocked;
+            }
+        }
+        shown
+    }
+
+    fn print(&self) {
+        for Promoted { promoted, retired } in &self.promotions {
+            match self.outcome {
+                Outcome::Flip => anstream::println!("A flip would make {promoted} live; {retired} would move to the test port."),
+                Outcome::NothingToDo | Outcome::Refused => anstream::println!("{promoted} is live already."),
+            }
+        }
+        if !self.writes.is_empty() {
+            let mut table = output::table(&["phase", "call", "on", "before", "after"]);
+            for row in &self.writes {
+                let colour = if row.phase == "live" { Color::Yellow } else { Color::Reset };
+                table.add_row(vec![
+                    Cell::new(row.phase).fg(colour),
+                    Cell::new(row.call),
+                    Cell::new(&row.on),
+                    Cell::new(row.before.as_deref().unwrap_or_default()),
+                    Cell::new(&row.after),
+                ]);
+            }
+            anstream::println!("{table}");
+        }
+        match self.outcome {
+            Outcome::Flip => {}
+            Outcome::NothingToDo => anstream::println!("A flip has nothing to move."),
+            Outcome::Refused => {
+                anstream::println!("A flip would be refused, and nothing would be changed:");
+                self.reasons.iter().for_each(|reason| anstream::println!("  - {reason}."));
+            }
+        }
+        self.notes.iter().for_each(|note| anstream::println!("note: {note}."));
+    }
+}
+
+fn row(phase: &'static str, write: &Write) -> Row {
+    match write {
+        Write::Tag { called, tags, .. } => {
+            let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            Row { phase, call: "AddTags", on: called.clone(), before: None, after: tags.join("\n") }
+        }
+        Write::Actions { rule, called, before, after, .. } => {
+            let call = match rule {
+                blue_green::topology::RuleId::Rule(_) => "ModifyRule",
+                blue_green::topology::RuleId::Default(_) => "ModifyListener",
+            };
+            Row { phase, call, on: called.clone(), before: Some(before.clone()), after: after.clone() }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Why the deployer stops although it was asked properly: data with its numbers, and how to go on.
+
+use thiserror::Error;
+
+/// Why nothing was written. Exit code 3.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Nothing tells which two groups belong together.
+    #[error(
+        "load balancer {load_balancer} has no pair of target groups: {}; expected rules on the live and on the test port that forward to two different groups. `deployer doctor` tells how to mend it", .found.join("; ")
+    )]
+    NoPair {
+        /// The load balancer.
+        load_balancer: String,
+        /// Each twin with the one group that it serves.
+        found: Vec<String>,
+    },
+    /// The load balancer carries several services, and nothing says which one is built.
+    #[error(
+        "load balancer {load_balancer} carries {} pairs of target groups: {}. Say which one is built with --service CLUSTER/SERVICE or --group NAME", .pairs.len(), .pairs.join("; ")
+    )]
+    SeveralPairs {
+        /// The load balancer.
+        load_balancer: String,
+        /// Each pair for a person.
+        pairs: Vec<String>,
+    },
+    /// No pair, or more than one, is the one that was named.
+    #[error("{option} {wanted} fits {fitting} pairs of target groups of {load_balancer}, expected one; there are {}", .pairs.join("; "))]
+    NotThatPair {
+        /// `--group` or `--service`.
+        option: &'static str,
+        /// What was named.
+        wanted: String,
+        /// How many pairs it fits.
+        fitting: usize,
+        /// The load balancer.
+        load_balancer: String,
+        /// Each pair for a person.
+        pairs: Vec<String>,
+    },
+    /// The listeners do not tell which group is live.
+    #[error(
+        "the rules do not tell which version is live: {}; expected one group with all of the live traffic and the other one on test. \
+         A flip may be under way or half-done, or somebody shifts traffic by weight: finish that first (`deployer status` shows it)", .rules.join("; ")
+    )]
+    Unclear {
+        /// Each rule with its weights.
+        rules: Vec<String>,
+    },
+    /// A flip was begun and has moved nothing yet; without a fence its next delivery would promote what is being built.
+    #[error(
+        "flip {id} of {since} was to make {promoted} live, and {live} is: a late delivery of it would promote the group that is about to \
+         be rebuilt. Pass --execution, so that a fence keeps it off; or, where that flip is over for good, end it with `{mend}`"
+    )]
+    HalfDone {
+        /// The flip.
+        id: String,
+        /// When it was planned.
+        since: String,
+        /// The group it was to make live.
+        promoted: String,
+        /// The group that is live.
+        live: String,
+        /// The command that ends it.
+        mend: String,
+    },
+    /// The Identifier tags do not tell the two sides apart.
+    #[error(
+        "the Identifier tags of target groups {} are {} (live) and {} (test); expected Code1 on one and Code2 on the other. \
+         Set them: `{}`", .groups.join(" and "), tag(&.found[0]), tag(&.found[1]), .mend.join("` and `")
+    )]
+    Identifiers {
+        /// The live and the test group's names.
+        groups: [String; 2],
+        /// Their tags.
+        found: [Option<String>; 2],
+        /// The commands that mend it.
+        mend: Vec<String>,
+    },
+    /// Neither a tag nor ECS tells which image a side runs.
+    #[error(
+        "the image of {group} ({role}) is known from nowhere: its Image tag is {}, and {ecs}. Writing a wrong one would redeploy it. \
+         Set the tag to what runs there: `{mend}`", tag(.found)
+    )]
+    ImageUnknown {
+        /// The group.
+        group: String,
+        /// `live` or `test`.
+        role: &'static str,
+        /// Its tag, where it has one that no registry takes.
+        found: Option<String>,
+        /// What ECS says.
+        ecs: String,
+        /// The command that mends it.
+        mend: String,
+    },
+    /// `--strict`, and the live group's tag is not what ECS runs.
+    #[error("{difference}; refused because of --strict. Mend the tag: `{mend}`")]
+    Differs {
+        /// What the tag says and what ECS says.
+        difference: String,
+        /// The command that mends it.
+        mend: String,
+    },
+    /// Another execution is rebuilding the test group.
+    #[error(
+        "{group} is being rebuilt with image {image} by execution {by} since {since}. Let that execution end first; if it never will, \
+         pass --take-over (its flip is refused from then on), or run `deployer unfence --elb {load_balancer}`"
+    )]
+    Fenced {
+        /// The group.
+        group: String,
+        /// Whose fence it is.
+        by: String,
+        /// The image that it brings.
+        image: String,
+        /// Since when.
+        since: String,
+        /// The load balancer.
+        load_balancer: String,
+    },
+    /// Between the two looks something moved.
+    #[error(
+        "{what} while the deployer waited: a flip or another build came between. build.json was left as it was and the fence was taken \
+         off again; run it again when that is over"
+    )]
+    Moved {
+        /// What moved, from what to what.
+        what: String,
+    },
+    /// Nobody is there to answer a question.
+    #[error("taking a fence off must be confirmed, and this is not a terminal; pass --yes where you are sure")]
+    NotConfirmed,
+}
+
+fn tag(value: &Option<String>) -> String {
+    value.as_ref().map_or_else(|| "missing".to_owned(), |value| format!("{value:?}"))
+}

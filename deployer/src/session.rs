@@ -1,0 +1,83 @@
+//! The AWS clients of one run.
+
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use blue_green::aws::apply::Writer;
+use blue_green::aws::call::Caller;
+use blue_green::aws::exposure::{Exposure, exposure};
+use blue_green::aws::failure::AwsFailure;
+use blue_green::aws::observe::Reader;
+use blue_green::aws::running::Ecs;
+
+use crate::exit::Failure;
+
+/// Clients, and how long they are given.
+pub struct Session {
+    config: SdkConfig,
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    ecs: aws_sdk_ecs::Client,
+    timeout: Duration,
+}
+
+impl Session {
+    /// Clients from the environment.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] where the environment names no Region, or a time-out that is none.
+    pub async fn open(timeout: Duration) -> Result<Self, Failure> {
+        let call_timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok()).map_err(Failure::Usage)?;
+        let config = blue_green::aws::settings(call_timeout).await;
+        if config.region().is_none() {
+            return Err(Failure::Usage("no Region is set; set AWS_REGION, or AWS_PROFILE to a profile that has one".to_owned()));
+        }
+        Ok(Self {
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
+            ecs: aws_sdk_ecs::Client::new(&config),
+            config,
+            timeout,
+        })
+    }
+
+    fn caller(&self, timeout: Duration) -> Caller {
+        Caller::until(Instant::now() + timeout)
+    }
+
+    /// Reads load balancers; its time begins now.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        self.reader_for(self.timeout)
+    }
+
+    /// Reads load balancers for so long.
+    #[must_use]
+    pub fn reader_for(&self, timeout: Duration) -> Reader {
+        Reader::new(&self.config, self.elb.clone(), self.caller(timeout))
+    }
+
+    /// Reads what runs; its time begins now.
+    #[must_use]
+    pub fn ecs(&self) -> Ecs {
+        Ecs::new(self.ecs.clone(), self.caller(self.timeout))
+    }
+
+    /// Writes tags; its time begins now.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        self.writer_for(self.timeout)
+    }
+
+    /// Writes tags for so long.
+    #[must_use]
+    pub fn writer_for(&self, timeout: Duration) -> Writer {
+        Writer::new(self.elb.clone(), self.caller(timeout))
+    }
+
+    /// Reads who can reach a load balancer.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn exposure(&self, arn: &str) -> Result<Exposure, AwsFailure> {
+        exposure(&self.elb, &self.caller(self.timeout), arn).await
+    }
+}

@@ -1,0 +1,266 @@
+//! `deployer status`: which version is on which port, and whether the labels tell the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blue_green::intent::marks;
+use blue_green::journal::Marks;
+use blue_green::labels::{Running, is_live};
+use blue_green::topology::{TargetGroup, Topology};
+use blue_green::twins::{Side, Survey, survey};
+use comfy_table::{Cell, Color};
+use serde::Serialize;
+
+use crate::args::ShowArgs;
+use crate::doctor::{Finding, groups::labels};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::session::Session;
+
+/// Reads a load balancer and shows it.
+///
+/// # Errors
+/// A [`Failure`] where it cannot be read, or has nothing that could be flipped.
+pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    let session = Session::open(args.target.timeout).await?;
+    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let survey = survey(&topology, &args.target.ports.0)?;
+    let groups: Vec<_> = topology.groups.values().collect();
+    let running = session.ecs().behind(&groups, args.cluster.name()).await?;
+    let status = Status::new(&topology, &survey, &running);
+    if args.json {
+        output::json(&status);
+    } else {
+        status.print();
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Debug, Serialize)]
+struct Status {
+    load_balancer: String,
+    arn: String,
+    versions: Vec<Version>,
+    rules: Vec<Rule>,
+    /// The last flip of each pair, where one was made.
+    flips: Vec<LastFlip>,
+    warnings: Vec<Finding>,
+    notes: Vec<String>,
+}
+
+/// One target group.
+#[derive(Debug, Serialize)]
+struct Version {
+    role: Role,
+    /// The ports on which it takes requests.
+    ports: BTreeSet<u16>,
+    identifier: Option<String>,
+    /// The image tag, by its tag.
+    image: Option<String>,
+    /// The whole image, by ECS.
+    runs: Option<String>,
+    healthy: usize,
+    registered: usize,
+    /// Its share of each port's requests in percent; several where rules differ.
+    traffic: BTreeMap<u16, BTreeSet<u32>>,
+    group: String,
+    arn: String,
+    service: Option<String>,
+    fence: Option<Fenced>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Role {
+    /// It takes all of the live traffic of its pair.
+    Live,
+    /// It takes none of it.
+    Test,
+    /// The live rules disagree, or share their traffic.
+    Unclear,
+    /// It is of no pair.
+    Alone,
+}
+
+#[derive(Debug, Serialize)]
+struct Fenced {
+    execution: String,
+    image: String,
+    since: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    port: u16,
+    rule: String,
+    /// By the group's name.
+    weights: BTreeMap<String, i32>,
+}
+
+#[derive(Debug, Serialize)]
+struct LastFlip {
+    id: String,
+    promoted: String,
+    retired: String,
+    time: String,
+}
+
+impl Status {
+    fn new(topology: &Topology, survey: &Survey<'_>, running: &BTreeMap<String, Running>) -> Self {
+        let mut status = Self {
+            load_balancer: topology.name.clone(),
+            arn: topology.arn.clone(),
+            versions: Vec::new(),
+            rules: sides(survey).map(|side| rule(topology, side)).collect(),
+            flips: Vec::new(),
+            warnings: Vec::new(),
+            notes: survey.left.clone(),
+        };
+        let mut alone: BTreeSet<&String> = topology.groups.keys().collect();
+        for pair in survey.pairs.keys() {
+            let groups = [&pair.first, &pair.second].map(|arn| (is_live(survey, pair, arn), topology.group(arn)));
+            let mut versions = Vec::new();
+            for (live, group) in groups {
+                let Some(group) = group else { continue };
+                alone.remove(&group.arn);
+                // Both at once: neither takes all of the live traffic.
+                let clear = groups.iter().any(|(live, _)| *live == Some(true));
+                let role = match live {
+                    Some(true) => Role::Live,
+                    Some(false) if clear => Role::Test,
+                    Some(false) | None => Role::Unclear,
+                };
+                versions.push(version(group, role, survey, running));
+                status.warnings.extend(labels(group, live.filter(|_| clear), running.get(&group.arn)));
+            }
+            versions.sort_by_key(|version| version.role);
+            status.versions.append(&mut versions);
+            status.flips.extend(marks(topology, pair).flip.map(|flip| {
+                let (promoted, retired) =
+                    if flip.promotes(&pair.first) { (&pair.first, &pair.second) } else { (&pair.second, &pair.first) };
+                let name = |arn: &str| topology.short(arn).to_owned();
+                LastFlip {
+                    id: flip.id.to_string(),
+                    promoted: name(promoted),
+                    retired: name(retired),
+                    time: flip.time.to_string(),
+                }
+            }));
+        }
+        let alone = alone.into_iter().filter_map(|arn| topology.group(arn));
+        status.versions.extend(alone.map(|group| version(group, Role::Alone, survey, running)));
+        status
+    }
+
+    fn print(&self) {
+        let mut table = output::table(&["port", "version", "image", "runs (ECS)", "healthy", "traffic", "target group"]);
+        for version in &self.versions {
+            let colour = match version.role {
+                Role::Live => Color::Green,
+                Role::Test => Color::Cyan,
+                Role::Unclear => Color::Red,
+                Role::Alone => Color::Reset,
+            };
+            let ill = version.healthy < version.registered || version.registered == 0;
+            table.add_row(vec![
+                Cell::new(version.place()).fg(colour),
+                Cell::new(version.identifier.as_deref().unwrap_or("-")).fg(colour),
+                Cell::new(version.image.as_deref().unwrap_or("-")),
+                Cell::new(version.runs.as_deref().unwrap_or("-")),
+                Cell::new(format!("{} of {}", version.healthy, version.registered)).fg(if ill {
+                    Color::Yellow
+                } else {
+                    Color::Reset
+                }),
+                Cell::new(version.shares()),
+                Cell::new(&version.group),
+            ]);
+        }
+        anstream::println!("{}\n{table}", self.load_balancer);
+        for flip in &self.flips {
+            anstream::println!("last flip: {} made {} live instead of {}, {}", flip.id, flip.promoted, flip.retired, flip.time);
+        }
+        for version in &self.versions {
+            if let Some(fence) = &version.fence {
+                anstream::println!(
+                    "fence: {} is being rebuilt with image {} by execution {} since {}",
+                    version.group,
+                    fence.image,
+                    fence.execution,
+                    fence.since
+                );
+            }
+        }
+        self.notes.iter().for_each(|note| anstream::println!("note: {note}"));
+        for warning in &self.warnings {
+            output::warn(&warning.what);
+            warning.mend.iter().for_each(|mend| output::step(&format!("  {mend}")));
+        }
+    }
+}
+
+impl Version {
+    fn place(&self) -> String {
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        let role = match self.role {
+            Role::Live => "live",
+            Role::Test => "test",
+            Role::Unclear => "unclear",
+            Role::Alone => "alone",
+        };
+        if ports.is_empty() { role.to_owned() } else { format!("{} {role}", ports.join(", ")) }
+    }
+
+    fn shares(&self) -> String {
+        let shares = self.traffic.iter().map(|(port, shares)| {
+            let shares: Vec<String> = shares.iter().map(ToString::to_string).collect();
+            format!("{} % of {port}", shares.join("/"))
+        });
+        shares.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s Side<'a>> {
+    survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]).chain(&survey.alone)
+}
+
+fn rule(topology: &Topology, side: &Side<'_>) -> Rule {
+    let name = |arn: &String| topology.group(arn).map_or(arn, |group| &group.name).clone();
+    let weights = side.forward.targets.iter().map(|target| (name(&target.group), target.weight)).collect();
+    Rule { port: side.port, rule: side.rule.describe(), weights }
+}
+
+fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &BTreeMap<String, Running>) -> Version {
+    let mut traffic: BTreeMap<u16, BTreeSet<u32>> = BTreeMap::new();
+    for side in sides(survey) {
+        let weight = |of: &dyn Fn(&str) -> bool| -> u32 {
+            let targets = side.forward.targets.iter().filter(|target| of(&target.group));
+            targets.filter_map(|target| u32::try_from(target.weight).ok()).sum()
+        };
+        if side.forward.groups().any(|named| named == group.arn) {
+            let share = weight(&|named| named == group.arn) * 100;
+            traffic.entry(side.port).or_default().insert(share.checked_div(weight(&|_| true)).unwrap_or(0));
+        }
+    }
+    let running = running.get(&group.arn);
+    let taken = traffic.iter().filter(|(_, shares)| shares.iter().any(|share| *share > 0)).map(|(port, _)| *port);
+    Version {
+        role,
+        ports: taken.collect(),
+        identifier: group.identifier().map(str::to_owned),
+        image: group.image().map(str::to_owned),
+        runs: running.map(|running| running.image.clone()),
+        healthy: group.healthy(),
+        registered: group.registered(),
+        traffic,
+        group: group.name.clone(),
+        arn: group.arn.clone(),
+        service: running
+            .map(|running| running.service.clone())
+            .or_else(|| group.tag(blue_green::topology::SERVICE).map(str::to_owned)),
+        fence: Marks::of(group).fence.map(|fence| Fenced {
+            execution: fence.execution,
+            image: fence.image,
+            since: fence.time.to_string(),
+        }),
+    }
+}

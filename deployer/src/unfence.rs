@@ -1,0 +1,70 @@
+//! `deployer unfence`: takes off the fence that an execution left behind, after showing what runs there.
+
+use std::io::IsTerminal;
+
+use blue_green::journal::{Marks, NO_FENCE};
+use blue_green::topology::TargetGroup;
+use comfy_table::Cell;
+use dialoguer::Confirm;
+
+use crate::args::UnfenceArgs;
+use crate::exit::{Exit, Failure};
+use crate::fence;
+use crate::output;
+use crate::refused::Refused;
+use crate::session::Session;
+
+/// Shows the fences, asks, and takes them off.
+///
+/// # Errors
+/// A [`Failure`], also where nobody is there to be asked.
+pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
+    let session = Session::open(args.target.timeout).await?;
+    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let named = |group: &&TargetGroup| args.group.as_ref().is_none_or(|wanted| group.name == *wanted || group.arn == *wanted);
+    let groups: Vec<&TargetGroup> = topology.groups.values().filter(named).collect();
+    if let (Some(wanted), []) = (&args.group, groups.as_slice()) {
+        let known: Vec<&str> = topology.groups.values().map(|group| group.name.as_str()).collect();
+        let known = known.join(", ");
+        return Err(Failure::Usage(format!("--group {wanted} is no target group of {}; there are {known}", topology.name)));
+    }
+    let fenced: Vec<_> = groups.into_iter().filter_map(|group| Some((group, Marks::of(group).fence?))).collect();
+    if fenced.is_empty() {
+        anstream::println!("{} has no fence: nothing to take off", topology.name);
+        return Ok(Exit::Done);
+    }
+    let groups: Vec<&TargetGroup> = fenced.iter().map(|(group, _)| *group).collect();
+    let running = session.ecs().behind(&groups, args.cluster.name()).await?;
+    let mut table = output::table(&["target group", "fenced by execution", "since", "it brings", "runs there (ECS)"]);
+    for (group, fence) in &fenced {
+        let runs = running.get(&group.arn).map_or_else(
+            || "not known".to_owned(),
+            |running| match running.settled {
+                Some(_) => running.image.clone(),
+                None => format!("{} (a deployment is under way)", running.image),
+            },
+        );
+        let cells = [&group.describe(), &fence.execution, &fence.time.to_string(), &fence.image, &runs].map(Cell::new);
+        table.add_row(cells);
+    }
+    output::step(&table.to_string());
+    if !args.yes && !confirmed()? {
+        anstream::println!("the fence stays");
+        return Ok(Exit::Done);
+    }
+    let writer = session.writer();
+    for (group, fence) in &fenced {
+        fence::write(&writer, &group.arn, group.short(), NO_FENCE).await?;
+        anstream::println!("the fence of execution {} around {} is off", fence.execution, group.name);
+    }
+    Ok(Exit::Done)
+}
+
+fn confirmed() -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Refused::NotConfirmed.into());
+    }
+    let prompt = "Take it off? From then on any execution may promote what runs there";
+    let answer = Confirm::new().with_prompt(prompt).default(false).interact();
+    answer.map_err(|error| Failure::Usage(format!("the question could not be asked ({error}); pass --yes where you are sure")))
+}
