@@ -2,10 +2,12 @@
 //!
 //! [`world::World`] is the front door. Behind it: [`ministack`] is the AWS API, [`gateway`] stands in front of it and is the
 //! only endpoint the product sees, [`load_balancer`] serves real HTTP by what the API holds, [`ecs`] rolls services out,
-//! [`lambda`] runs the real function binary, [`load`] is the clients, and [`jobs`] plays CodePipeline's side of a job.
+//! [`lambda`] runs the real function binary, [`load`] is the clients, and [`jobs`] plays CodePipeline's side of a job. [`pipeline`]
+//! runs a release through all of them, and [`demo`] tells it to a person.
 
 pub mod app;
 mod connections;
+pub mod demo;
 pub mod ecs;
 pub mod gateway;
 pub mod jobs;
@@ -13,4 +15,5 @@ pub mod lambda;
 pub mod load;
 pub mod load_balancer;
 pub mod ministack;
+pub mod pipeline;
 pub mod world;

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -87,6 +87,7 @@ impl Sample {
 /// Running clients.
 pub struct Load {
     stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
     clients: JoinSet<Result<(String, Vec<Sample>)>>,
 }
 
@@ -95,14 +96,21 @@ impl Load {
     #[must_use]
     pub fn start(aims: &[Aim]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(AtomicUsize::new(0));
         let mut clients = JoinSet::new();
         for aim in aims {
             for _ in 0..aim.clients {
-                let (aim, stop) = (aim.clone(), Arc::clone(&stop));
-                clients.spawn(async move { Ok((aim.name.clone(), keep_asking(&aim, &stop).await?)) });
+                let (aim, stop, asked) = (aim.clone(), Arc::clone(&stop), Arc::clone(&asked));
+                clients.spawn(async move { Ok((aim.name.clone(), keep_asking(&aim, &stop, &asked).await?)) });
             }
         }
-        Self { stop, clients }
+        Self { stop, asked, clients }
+    }
+
+    /// How many requests are over by now, on all ports, whatever became of them.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Lets every client finish its request, and reports all of them.
@@ -123,7 +131,7 @@ impl Load {
     }
 }
 
-async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Result<Vec<Sample>> {
+async fn keep_asking(aim: &Aim, stop: &AtomicBool, asked: &AtomicUsize) -> Result<Vec<Sample>> {
     let mut client = Client::new(aim)?;
     let mut samples = Vec::new();
     let mut versions: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -146,6 +154,7 @@ async fn keep_asking(aim: &Aim, stop: &AtomicBool) -> Result<Vec<Sample>> {
             }
         });
         samples.push(Sample { sent, answered: Instant::now(), status, version });
+        asked.fetch_add(1, Ordering::Relaxed);
         sleep(aim.pause).await;
     }
     Ok(samples)

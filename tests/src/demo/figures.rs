@@ -1,0 +1,102 @@
+//! What clients got while a flip was made, and whether it is what they should get. Pure.
+
+use std::time::{Duration, Instant};
+
+use crate::load::{Report, Sample};
+
+/// The aims of the clients, by name.
+pub(super) const LIVE: &str = "live";
+/// See [`LIVE`].
+pub(super) const TEST: &str = "test";
+
+/// A flip from the clients' side: from `old` to `new` on the live port, the other way round on the test port.
+pub(super) struct Flip<'a> {
+    pub report: &'a Report,
+    pub old: &'a str,
+    pub new: &'a str,
+    /// When it was approved.
+    pub approved: Instant,
+    /// When its job was over.
+    pub over: Instant,
+}
+
+impl Flip<'_> {
+    /// From the approval until a client of the live port was first answered by the new version.
+    pub fn until_live(&self) -> Option<Duration> {
+        self.report.first(LIVE, self.new)?.checked_duration_since(self.approved)
+    }
+
+    /// How long both ports answered with the same version.
+    pub fn same_version(&self) -> Duration {
+        self.report.same_version(LIVE, TEST)
+    }
+
+    /// What clients got that they should not have: each a sentence.
+    pub fn lost(&self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (aim, before, after) in [(LIVE, self.old, self.new), (TEST, self.new, self.old)] {
+            let samples = self.report.samples(aim);
+            let failed = samples.iter().filter(|sample| !sample.is_served());
+            for (what, count) in tally(failed.map(|sample| sample.status.map_or("no answer".to_owned(), |s| s.to_string()))) {
+                lost.push(format!("{count} requests to the {aim} port failed: {what}"));
+            }
+            let wrong = samples.iter().filter(|sample| sample.is_served()).filter_map(|sample| {
+                let expected = self.expected(sample, before, after);
+                let found = sample.version.as_deref().unwrap_or("no version");
+                (!expected.contains(&found)).then(|| format!("{found} instead of {}", expected.join(" or ")))
+            });
+            for (what, count) in tally(wrong) {
+                lost.push(format!("{count} requests to the {aim} port were answered by version {what}"));
+            }
+        }
+        lost
+    }
+
+    /// The versions that may answer a request: one before and one after the flip, either of them meanwhile.
+    fn expected<'v>(&self, sample: &Sample, before: &'v str, after: &'v str) -> Vec<&'v str> {
+        if sample.answered < self.approved {
+            vec![before]
+        } else if sample.sent > self.over {
+            vec![after]
+        } else {
+            vec![before, after]
+        }
+    }
+}
+
+fn tally(items: impl Iterator<Item = String>) -> std::collections::BTreeMap<String, usize> {
+    let mut counts = std::collections::BTreeMap::new();
+    for item in items {
+        *counts.entry(item).or_default() += 1;
+    }
+    counts
+}
+
+/// A number of requests as people read it: 3,412.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration in milliseconds, a short one with a tenth.
+pub(super) fn milliseconds(duration: Duration) -> String {
+    let milliseconds = duration.as_secs_f64() * 1000.0;
+    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn thousands_are_told_apart() {
+        assert_eq!([0, 999, 1000, 12345, 1_234_567].map(thousands), ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+}

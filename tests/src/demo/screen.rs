@@ -1,0 +1,121 @@
+//! What a person sees: the story on standard output, progress on standard error while something takes its time.
+
+use std::time::Duration;
+
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use console::{Term, style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Lines are never longer, also on a wide terminal.
+const WIDEST: u16 = 104;
+/// Columns of a line's first word: who acts.
+const WHO: u16 = 12;
+
+/// Where the story is told.
+pub(super) struct Screen {
+    width: u16,
+}
+
+impl Screen {
+    pub fn new() -> Self {
+        let terminal = Term::stdout();
+        let width = if terminal.is_term() { terminal.size().1.min(WIDEST) } else { WIDEST };
+        Self { width }
+    }
+
+    /// A chapter begins.
+    pub fn heading(&self, text: &str) {
+        println!("\n{}", style(text).bold());
+    }
+
+    /// One thing that happened: who did it, and what.
+    pub fn tell(&self, who: &str, what: &str) {
+        let mut table = self.table();
+        table.load_style(presets::NOTHING).add_row([Cell::new(who).add_attribute(Attribute::Bold), Cell::new(what)]);
+        table.set_constraints([ColumnConstraint::Absolute(Width::Fixed(WHO))]);
+        self.show(&table, 1);
+    }
+
+    /// Lines of a program's own output, as they are.
+    pub fn quote(&self, lines: &[String]) {
+        for line in lines {
+            println!("{:indent$}{}", "", style(line).dim(), indent = usize::from(WHO) + 2);
+        }
+    }
+
+    /// A table of figures: what, and how much.
+    pub fn figures(&self, rows: &[(&str, String)]) {
+        let mut table = self.table();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.add_rows(rows.iter().map(|(what, much)| [Cell::new(what), Cell::new(much)]));
+        self.show(&table, 2);
+    }
+
+    /// A table with a header.
+    pub fn grid<const N: usize>(&self, header: [&str; N], rows: &[[String; N]]) {
+        let mut table = self.table();
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_header(header.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+        table.add_rows(rows.iter().cloned());
+        self.show(&table, 2);
+    }
+
+    /// A question; the answer is typed behind it.
+    pub fn ask(&self, question: &str) {
+        print!("\n{} ", style(question).bold());
+        // A terminal that is gone shows nothing anyway.
+        let _ = std::io::Write::flush(&mut std::io::stdout());
+    }
+
+    /// Says what takes long, until it is dropped.
+    pub fn working(&self, what: &str) -> Working {
+        let bar = ProgressBar::new_spinner();
+        // The template is a constant that is known to be right; without it the spinner is only plainer.
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
+            bar.set_style(style.tick_chars("|/-\\ "));
+        }
+        let working = Working { bar };
+        working.teller()(what);
+        working.bar.enable_steady_tick(Duration::from_millis(120));
+        working
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width.saturating_sub(2));
+        if !console::colors_enabled() {
+            table.force_no_tty();
+        }
+        table
+    }
+
+    fn show(&self, table: &Table, indent: usize) {
+        for line in table.lines() {
+            println!("{}", format!("{:indent$}{line}", "").trim_end());
+        }
+    }
+}
+
+/// Something that takes its time. Dropping it takes it off the screen.
+pub(super) struct Working {
+    bar: ProgressBar,
+}
+
+impl Working {
+    /// Changes what is said.
+    pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
+        let bar = self.bar.clone();
+        move |what: &str| {
+            if bar.is_hidden() {
+                eprintln!("  ... {what}");
+            }
+            bar.set_message(what.to_owned());
+        }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

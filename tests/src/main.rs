@@ -1,0 +1,58 @@
+//! `local-aws`: the local AWS at the command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use local_aws::demo::{self, Ended};
+
+/// The exit code of a process that Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+const DEMO_HELP: &str = "\
+The demo plays a release on this machine, without an AWS account: a first build, a second build that goes to the test \
+port, an approval that makes it production while clients keep requesting both ports, and a second approval that takes it \
+back. The Lambda and the deployer are the real ones; AWS around them is played on loopback.
+
+Without options it asks for each approval, and stays up afterwards: watch both ports in a browser, approve again, or kill \
+the Lambda in the middle of a flip. Ctrl-C ends it at any time and leaves nothing behind.
+
+Exit codes:
+  0    no request was lost, and every answer came from the version it should
+  1    requests were lost, or something failed: the last lines say what
+  2    the command line is wrong
+  130  Ctrl-C";
+
+#[derive(Debug, Parser)]
+#[command(name = "local-aws", version, about = "Plays AWS on this machine, for the demo")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Play a release, from its build to production and back
+    #[command(after_help = DEMO_HELP)]
+    Demo(demo::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { verb: Verb::Demo(options) } = Cli::parse();
+    match demo::run(options).await {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Lost(lost)) => {
+            eprintln!("error: clients did not get what they should:");
+            lost.iter().for_each(|sentence| eprintln!("  {sentence}"));
+            ExitCode::FAILURE
+        }
+        Ok(Ended::Interrupted) => {
+            eprintln!("\ninterrupted: everything was stopped");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

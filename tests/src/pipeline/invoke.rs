@@ -1,0 +1,127 @@
+//! Actions that invoke the Lambda: a job is made from the action's UserParameters, delivered to the real function as an
+//! asynchronous event, and its output variables are exported.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::{Execution, Pipeline};
+use crate::gateway::Call;
+use crate::jobs::JobState;
+use crate::lambda::Invocation;
+
+/// An action that invokes the function, as a pipeline's definition holds it.
+#[derive(Clone, Copy, Debug)]
+pub struct Action {
+    /// The namespace of its output variables.
+    pub namespace: &'static str,
+    /// The UserParameters, with variables to fill in.
+    pub user_parameters: &'static str,
+}
+
+/// Says what a flip would do, after a build: the image of that build must be on the test side.
+pub const CHECK_BUILD: Action = Action {
+    namespace: "Check",
+    user_parameters: concat!(
+        r##"{"ElbName":"shop","Action":"check","PromoteImage":"#{Build.TAG}","##,
+        r##""Execution":"#{codepipeline.PipelineExecutionId}"}"##
+    ),
+};
+
+/// Makes the build of this execution production.
+pub const FLIP_BUILD: Action = Action {
+    namespace: "Flip",
+    user_parameters: concat!(
+        r##"{"ElbName":"shop","PromoteImage":"#{Build.TAG}","##,
+        r##""Execution":"#{codepipeline.PipelineExecutionId}"}"##
+    ),
+};
+
+/// Takes the flip of this execution back: what it sent to the test side becomes live again.
+pub const ROLL_BACK: Action = Action {
+    namespace: "Rollback",
+    user_parameters: concat!(
+        r##"{"ElbName":"shop","PromoteTo":"#{Flip.Test}","##,
+        r##""Execution":"#{codepipeline.PipelineExecutionId}"}"##
+    ),
+};
+
+/// Says what a flip would do, in an execution that builds nothing.
+pub const CHECK: Action = Action {
+    namespace: "Check",
+    user_parameters: r##"{"ElbName":"shop","Action":"check","Execution":"#{codepipeline.PipelineExecutionId}"}"##,
+};
+
+/// Makes production what the check of this execution found on the test side.
+pub const FLIP_CHECKED: Action = Action {
+    namespace: "Flip",
+    user_parameters: concat!(
+        r##"{"ElbName":"shop","PromoteTo":"#{Check.Test}","PromoteImage":"#{Check.TestImage}","##,
+        r##""Execution":"#{codepipeline.PipelineExecutionId}"}"##
+    ),
+};
+
+/// An action that is over.
+#[derive(Clone, Debug)]
+pub struct Invoked {
+    /// The job as CodePipeline knows it.
+    pub state: JobState,
+    /// The deliveries of its event: more than one where the function died.
+    pub deliveries: Vec<Invocation>,
+    /// The AWS calls that were made.
+    pub calls: Vec<Call>,
+    /// When the event was sent.
+    pub began: Instant,
+    /// When the last delivery was over.
+    pub ended: Instant,
+}
+
+impl Invoked {
+    /// The output variables of a job that succeeded.
+    ///
+    /// # Errors
+    /// The failure's message, or that there was no answer.
+    pub fn variables(&self) -> Result<&BTreeMap<String, String>> {
+        match &self.state {
+            JobState::Succeeded { output_variables, .. } => Ok(output_variables),
+            JobState::Failed { r#type, message, .. } => anyhow::bail!("the job failed with {type}: {message}"),
+            JobState::InProgress => {
+                let outcomes: Vec<_> = self.deliveries.iter().map(|delivery| &delivery.outcome).collect();
+                anyhow::bail!("the job has no result; its deliveries ended with {outcomes:?}")
+            }
+        }
+    }
+
+    /// How long the function worked, without the start of its process.
+    pub fn worked(&self) -> Duration {
+        self.deliveries.iter().map(|delivery| delivery.duration).sum()
+    }
+
+    /// How long its process took to start; none where it was warm.
+    pub fn cold_start(&self) -> Option<Duration> {
+        self.deliveries.iter().filter_map(|delivery| delivery.cold_start).reduce(|one, other| one + other)
+    }
+}
+
+impl Pipeline {
+    /// Runs an action to its end. What it exports is known to the execution from then on.
+    ///
+    /// # Errors
+    /// Where a variable was exported by nobody, or the function cannot be started. A job that fails is no error here.
+    pub async fn invoke(&self, execution: &mut Execution, action: &Action) -> Result<Invoked> {
+        let parameters = execution.resolve(action.user_parameters)?;
+        let job = self.world.jobs.create_job(&parameters);
+        let event = self.world.jobs.event(&job).to_string();
+        self.world.gateway.reset_calls();
+        let began = Instant::now();
+        let deliveries = self.lambda.deliver(event.as_bytes()).await?;
+        let ended = Instant::now();
+        let state = self.world.jobs.state(&job).context("the job is gone")?;
+        let invoked = Invoked { state, deliveries, calls: self.world.gateway.calls(), began, ended };
+        if let Ok(variables) = invoked.variables() {
+            execution.export(action.namespace, variables.clone());
+        }
+        Ok(invoked)
+    }
+}
