@@ -8,6 +8,10 @@ use blue_green::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::ports::{self, PortPair};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
+const ABOUT: &str = "\
+Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
+and what keeps it from being done.";
+
 const AFTER_HELP: &str = "\
 Without a command, the deployer does the build step's job: it reads build.json ({\"tag\":\"1.4.2\"}), finds out which \
 version is live, and writes the file back with Code1 and Code2, the image tag of each side. The live side keeps exactly \
@@ -49,13 +53,13 @@ pub enum Asked {
 /// The command line as clap knows it.
 #[must_use]
 pub fn command() -> Command {
-    let command = Command::new("deployer")
+    // What a derived part says of itself comes first, so that this has the last word.
+    Verb::augment_subcommands(BuildArgs::augment_args(Command::new("deployer")))
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Writes the build step's build.json for a release behind an Application Load Balancer; shows what is live and what a flip would do")
+        .about(ABOUT)
         .after_help(AFTER_HELP)
         .args_conflicts_with_subcommands(true)
-        .subcommand_negates_reqs(true);
-    Verb::augment_subcommands(BuildArgs::augment_args(command))
+        .subcommand_negates_reqs(true)
 }
 
 /// Reads the command line; where it is wrong, says so and ends the process with exit code 2.

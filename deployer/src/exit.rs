@@ -75,6 +75,11 @@ pub enum Failure {
     /// An AWS call failed.
     #[error("{}", advised(.0))]
     Aws(#[from] AwsFailure),
+    /// There are no credentials.
+    #[error(
+        "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run this where a role is given"
+    )]
+    Credentials,
     /// Ctrl-C, or the end that CodeBuild sends.
     #[error("interrupted; nothing was written. Run it again")]
     Interrupted,
@@ -102,6 +107,7 @@ impl Failure {
                 Class::Transient => Exit::Unavailable,
                 Class::NotFound | Class::Permanent => Exit::Other,
             },
+            Self::Credentials => Exit::Permission,
             Self::Unwritable { .. } | Self::Interrupted => Exit::Other,
         }
     }

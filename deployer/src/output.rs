@@ -3,12 +3,17 @@
 use clap::builder::styling::AnsiColor;
 use comfy_table::{Cell, Table, presets};
 use serde::Serialize;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Shows on standard error what the library has to tell while it works: calls that are tried again.
+/// Shows on standard error what the library has to tell while it works: calls that are tried again. The AWS SDK's own
+/// lines stay out, they hold whole answers.
 pub fn log() {
-    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::WARN).with_writer(std::io::stderr);
-    builder.without_time().with_target(false).with_ansi(false).init();
+    let own = Targets::new().with_target("blue_green", LevelFilter::WARN);
+    let lines = fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(false);
+    tracing_subscriber::registry().with(own).with(lines).init();
 }
 
 /// One step of a longer work.

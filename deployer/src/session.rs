@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
 use blue_green::aws::exposure::{Exposure, exposure};
@@ -24,13 +26,14 @@ impl Session {
     /// Clients from the environment.
     ///
     /// # Errors
-    /// [`Failure::Usage`] where the environment names no Region, or a time-out that is none.
+    /// [`Failure::Usage`] where the environment names no Region, or a time-out that is none; [`Failure::Credentials`].
     pub async fn open(timeout: Duration) -> Result<Self, Failure> {
         let call_timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok()).map_err(Failure::Usage)?;
         let config = blue_green::aws::settings(call_timeout).await;
         if config.region().is_none() {
             return Err(Failure::Usage("no Region is set; set AWS_REGION, or AWS_PROFILE to a profile that has one".to_owned()));
         }
+        credentials(&config).await?;
         Ok(Self {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             ecs: aws_sdk_ecs::Client::new(&config),
@@ -79,5 +82,15 @@ impl Session {
     /// An [`AwsFailure`].
     pub async fn exposure(&self, arn: &str) -> Result<Exposure, AwsFailure> {
         exposure(&self.elb, &self.caller(self.timeout), arn).await
+    }
+}
+
+/// Whether there are credentials: without any, every call would be tried again until the time is over. A source that is
+/// there but fails may work at the next try, and is left to the calls.
+async fn credentials(config: &SdkConfig) -> Result<(), Failure> {
+    let Some(provider) = config.credentials_provider() else { return Err(Failure::Credentials) };
+    match provider.provide_credentials().await {
+        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::Credentials),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
