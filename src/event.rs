@@ -103,8 +103,10 @@ fn pick<'a, const N: usize>(raw: &'a RawValue, names: [&'static str; N]) -> Opti
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = [None; N];
-            while let Some(key) = map.next_key::<String>()? {
-                match self.0.iter().position(|name| *name == key) {
+            // A key may be no text (half a surrogate pair): it must not hide the others.
+            while let Some(key) = map.next_key::<&RawValue>()? {
+                let key = text(key);
+                match self.0.iter().position(|name| key.as_deref() == Some(*name)) {
                     Some(index) => found[index] = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::journal::{FlipId, Marks, group_mark};
-use crate::topology::{Serves, Topology, arn_tail};
-use crate::twins::{Pair, Survey, Twin};
+use crate::pairs::{self, Pair};
+use crate::topology::{Forward, Serves, TargetGroup, Topology, arn_tail};
+use crate::twins::{Survey, Twin};
 use crate::unfit::Unfit;
 
 /// One group that becomes live and its partner that stops being live.
@@ -68,6 +69,10 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
     if !promote_to.is_empty() {
         return named(topology, survey, promote_to);
     }
+    // Where groups are tangled there is more than one service, of which nobody says which is meant.
+    if let Some((_, tangled)) = survey.tangled.first() {
+        return Err(tangled.clone());
+    }
     let mut pairs = survey.pairs.iter();
     match (pairs.next(), pairs.next()) {
         (Some((pair, twins)), None) => {
@@ -78,7 +83,7 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
             load_balancer: topology.name.clone(),
             pairs: survey.pairs.keys().map(|pair| describe_pair(topology, survey, pair)).collect(),
         }),
-        (None, _) => Err(same_group(topology, survey)),
+        (None, _) => Err(pairs::none(topology, survey)),
     }
 }
 
@@ -101,18 +106,6 @@ fn describe_pair(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Strin
         Some(live) if pair.holds(live) => format!("{} live, {} on test", name(live), name(pair.other(live))),
         _ => format!("{} and {}", name(&pair.first), name(&pair.second)),
     }
-}
-
-fn same_group(topology: &Topology, survey: &Survey<'_>) -> Unfit {
-    let Some(twin) = survey.lonely.first().map(|index| &survey.twins[*index]) else {
-        return Unfit::NoForward {
-            load_balancer: topology.name.clone(),
-            ports: crate::ports::display(&survey.ports),
-            found: survey.left.clone(),
-        };
-    };
-    let group = twin.live.forward.groups().next().unwrap_or_default();
-    Unfit::SameGroup { rules: [twin.live.describe(), twin.test.describe()], group: topology.describe(group) }
 }
 
 fn named(topology: &Topology, survey: &Survey<'_>, wanted: &[String]) -> Result<Vec<Promotion>, Unfit> {
@@ -140,17 +133,27 @@ fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result
     }
     match found.as_slice() {
         [only] => Ok(*only),
-        [] if survey.pairs.is_empty() => Err(same_group(topology, survey)),
-        [] => Err(Unfit::UnknownGroup {
-            wanted: wanted.to_owned(),
-            load_balancer: topology.name.clone(),
-            known: sides().map(|(_, arn)| topology.describe(arn)).collect(),
-        }),
+        [] => Err(without_pair(topology, survey, wanted)),
         several => Err(Unfit::AmbiguousGroup {
             wanted: wanted.to_owned(),
             known: several.iter().map(|(_, arn)| topology.describe(arn)).collect(),
         }),
     }
+}
+
+/// Why no pair holds what `PromoteTo` names: the group is there and nothing tells its partner, or it is not there.
+fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> Unfit {
+    let is_wanted =
+        |group: &&TargetGroup| [&group.arn, &group.name].contains(&&wanted.to_owned()) || group.identifier() == Some(wanted);
+    let there = topology.groups.values().filter(is_wanted).find_map(|group| pairs::stray(topology, survey, &group.arn));
+    there.unwrap_or_else(|| match survey.pairs.is_empty() {
+        true => pairs::none(topology, survey),
+        false => Unfit::UnknownGroup {
+            wanted: wanted.to_owned(),
+            load_balancer: topology.name.clone(),
+            known: survey.pairs.keys().flat_map(|pair| [&pair.first, &pair.second]).map(|arn| topology.describe(arn)).collect(),
+        },
+    })
 }
 
 /// Which group of a pair each twin's sides serve: what the intent is read from where nobody names it.
@@ -192,14 +195,16 @@ fn undecided(topology: &Topology, pair: &Pair, twins: &[&Twin<'_>]) -> Result<Pr
         }
     }
     // Shared weights are a refusal with its numbers, not a question: let the guard tell it.
-    let mixed = twins.iter().any(|twin| twin.live.forward.serves() == Serves::Mixed);
-    let test = twins.iter().find_map(|twin| match twin.test.forward.serves() {
-        Serves::One(group) if pair.holds(group) => Some(group),
+    let mixed = twins.iter().flat_map(|twin| [twin.live, twin.test]).any(|side| side.forward.serves() == Serves::Mixed);
+    let served = |forward: &Forward| match forward.serves() {
+        Serves::One(group) if pair.holds(group) => Some(group.to_owned()),
         _ => None,
-    });
-    if let (true, Some(promoted)) = (mixed, test) {
-        let retired = pair.other(promoted).to_owned();
-        return Ok(Promotion { promoted: promoted.to_owned(), retired, finishes: None });
+    };
+    let on_test = twins.iter().find_map(|twin| served(twin.test.forward));
+    let not_live = || twins.iter().find_map(|twin| served(twin.live.forward)).map(|live| pair.other(&live).to_owned());
+    if let (true, Some(promoted)) = (mixed, on_test.or_else(not_live)) {
+        let retired = pair.other(&promoted).to_owned();
+        return Ok(Promotion { promoted, retired, finishes: None });
     }
     let rules = twins.iter().flat_map(|twin| [twin.live, twin.test]);
     Err(Unfit::Disagree {

@@ -31,14 +31,14 @@ pub fn in_line(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &
     let mut writes = Vec::new();
     for arn in [&pair.first, &pair.second] {
         if let Some(live) = is_live(survey, pair, arn) {
-            writes.extend(label(topology, arn, IS_PRODUCTION, if live { "true" } else { "false" }));
+            writes.extend(label(topology, &[arn], IS_PRODUCTION, if live { "true" } else { "false" }));
         }
         let Some(running) = running.get(arn) else { continue };
         if let (Some(tag), Some(_)) = (running.tag.as_deref().filter(|tag| is_image_tag(tag)), running.settled) {
-            writes.extend(label(topology, arn, IMAGE, tag));
+            writes.extend(label(topology, &[arn], IMAGE, tag));
         }
         if build_is_gone(topology, arn, running) {
-            writes.extend(label(topology, arn, BUILD, NO_FENCE));
+            writes.extend(label(topology, &[arn], BUILD, NO_FENCE));
         }
     }
     writes

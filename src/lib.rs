@@ -9,6 +9,7 @@ pub mod event;
 pub mod intent;
 pub mod journal;
 pub mod labels;
+pub mod pairs;
 pub mod parameters;
 pub mod plan;
 pub mod ports;

@@ -10,11 +10,19 @@ use thiserror::Error;
 
 use crate::intent::{self, Promotion, Standing, marks, standing};
 use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST};
+use crate::pairs::stray;
 use crate::parameters::Parameters;
 use crate::safety::{self, Blocked, pair_of, twins_of};
-use crate::topology::{Action, Forward, IS_PRODUCTION, RuleId, Topology, Weighted, arn_tail};
+use crate::topology::{Action, ActionKind, Forward, IS_PRODUCTION, RuleId, TargetGroup, Topology, Weighted, arn_tail};
 use crate::twins::{Side, Survey, Twin};
 use crate::unfit::Unfit;
+
+/// The weight of a group that gets every request.
+const ALL: i32 = 100;
+/// The most groups of a forward action (API reference, ForwardActionConfig).
+const MAX_GROUPS: usize = 5;
+/// How many groups one AddTags call names. Its limit is not documented; DescribeTags takes as many.
+const TAGGED_AT_ONCE: usize = 20;
 
 /// One write: one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +56,8 @@ impl fmt::Display for Write {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag { called, tags, .. } => {
-                let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                let shown = |value: &str| if value.is_empty() { "(empty)".to_owned() } else { value.to_owned() };
+                let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {}", shown(value))).collect();
                 write!(f, "tag {called}: {}", tags.join(", "))
             }
             Self::Actions { called, before, after, .. } => write!(f, "{called}: {before} -> {after}"),
@@ -165,7 +174,9 @@ pub fn plan(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timesta
     for promotion in &promotions {
         write_promotion(topology, &survey, promotion, &Author { id, instead_of: None, now }, &mut plan);
     }
+    plan.rest.extend(is_production(topology, &promotions));
     plan.promotions = promotions;
+    fits(topology, &plan)?;
     Ok(plan)
 }
 
@@ -189,6 +200,7 @@ pub fn plan_back(
         write_promotion(topology, &survey, &back, &Author { id: &over, instead_of: Some(&asker.flip), now }, &mut plan);
         plan.promotions.push(back);
     }
+    plan.rest.extend(is_production(topology, &plan.promotions));
     Ok(plan)
 }
 
@@ -240,24 +252,46 @@ fn tag_both(topology: &Topology, promotion: &Promotion, tags: &[(&str, String)])
     }
 }
 
-/// Whether every rule that the flip concerns can be moved: with a twin, and with actions that can be written back.
+/// Whether every rule that the flip concerns can be moved: with a twin that tells its pair, and with actions that can
+/// be written back.
 fn whole(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion) -> Result<(), Unfit> {
-    let concerned =
-        |side: &&Side<'_>| side.forward.groups().any(|group| group == promotion.promoted || group == promotion.retired);
-    if let Some(side) = survey.alone.iter().find(concerned) {
-        let pair = survey.ports.iter().find(|pair| pair.live == side.port || pair.test == side.port);
-        let other = pair.map_or(side.port, |pair| if pair.live == side.port { pair.test } else { pair.live });
-        let group = side.forward.groups().find(|group| *group == promotion.promoted || *group == promotion.retired);
-        return Err(Unfit::NoTwin {
-            port: side.port,
-            rule: side.rule.describe(),
-            group: group.map(|arn| topology.describe(arn)).unwrap_or_default(),
-            other,
-        });
+    for group in [&promotion.promoted, &promotion.retired] {
+        if let Some(stray) = stray(topology, survey, group) {
+            return Err(stray);
+        }
     }
     for side in twins_of(survey, promotion).into_iter().flat_map(|twin| [twin.live, twin.test]) {
         if let Some(carried) = side.rule.carried().find(|carried| carried.settings.is_none()) {
             return Err(Unfit::UnknownAction { port: side.port, rule: side.rule.describe(), kind: carried.kind.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether AWS takes the actions that a plan writes: at most five groups, and sticky targets beside other groups only
+/// with group stickiness (API reference, ForwardActionConfig; ELB user guide, "Sticky sessions").
+fn fits(topology: &Topology, plan: &Plan) -> Result<(), Unfit> {
+    for write in plan.rules() {
+        let Write::Actions { called, actions, .. } = write else { continue };
+        let forwards = actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::Forward(forward) => Some(forward),
+            ActionKind::Carried(_) => None,
+        });
+        for forward in forwards {
+            let groups = forward.targets.len();
+            let sticky = forward.groups().find(|arn| topology.group(arn).is_some_and(|group| group.sticky));
+            let would = match sticky {
+                _ if groups > MAX_GROUPS => {
+                    format!("{groups} target groups ({}), of which AWS takes {MAX_GROUPS}", topology.weights(forward))
+                }
+                Some(group) if groups > 1 && !forward.stickiness.on => format!(
+                    "{}, whose targets are sticky, beside other groups ({}), which AWS takes only with group stickiness",
+                    topology.describe(group),
+                    topology.weights(forward)
+                ),
+                _ => continue,
+            };
+            return Err(Unfit::Overfull { rule: called.clone(), would });
         }
     }
     Ok(())
@@ -275,25 +309,23 @@ fn write_promotion(topology: &Topology, survey: &Survey<'_>, promotion: &Promoti
     let rules_before = plan.rules().count();
     for twin in twins_of(survey, promotion) {
         let sticky = sticky(topology, promotion, twin);
-        plan.notes.extend(sticky.map(|why| {
-            format!("{} is written with one group alone, since {why}: its clients move at once, and a roll-back waits for health checks", twin.live.describe())
+        let alone = sticky.is_some();
+        let live = turn(topology, &twin.live, &promotion.promoted, &promotion.retired, alone);
+        plan.notes.extend(sticky.filter(|_| live.is_some()).map(|why| {
+            format!("{} names only one of the two groups, since {why}: its clients move at once, and a roll-back waits for health checks", twin.live.describe())
         }));
-        let single = sticky.is_some();
-        plan.live.extend(turn(topology, &twin.live, &promotion.promoted, &promotion.retired, single));
-        plan.rest.extend(turn(topology, &twin.test, &promotion.retired, &promotion.promoted, single));
+        plan.live.extend(live);
+        plan.rest.extend(turn(topology, &twin.test, &promotion.retired, &promotion.promoted, alone));
     }
     let moved = plan.rules().count() > rules_before;
-    for (group, live) in [(&promotion.promoted, "true"), (&promotion.retired, "false")] {
-        plan.rest.extend(label(topology, group, IS_PRODUCTION, live));
-    }
     let standing = pair_of(survey, promotion).map_or(Standing::New, |pair| standing(topology, pair, author.id));
     plan.changes |= moved || standing == Standing::Current;
     plan.journal.extend(journal(topology, survey, promotion, author, moved));
 }
 
-/// Why a twin is written with one group alone, where it is.
+/// Why a twin is written with one group of the pair alone, where it is.
 fn sticky(topology: &Topology, promotion: &Promotion, twin: &Twin<'_>) -> Option<&'static str> {
-    if [twin.live, twin.test].iter().any(|side| side.forward.stickiness.is_some()) {
+    if [twin.live, twin.test].iter().any(|side| side.forward.stickiness.on) {
         return Some("it has group stickiness, which outranks weights");
     }
     [&promotion.promoted, &promotion.retired]
@@ -303,10 +335,9 @@ fn sticky(topology: &Topology, promotion: &Promotion, twin: &Twin<'_>) -> Option
 }
 
 /// The write that makes a side serve `serving`, where it does not yet.
-fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, single: bool) -> Option<Write> {
-    let forward =
-        if single { Forward::single(serving, side.forward.stickiness) } else { weighted(side.forward, serving, resting) };
-    let there = if single { side.forward.groups().eq([serving]) } else { side.forward.serves_only(serving) };
+fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, alone: bool) -> Option<Write> {
+    let forward = if alone { one_of_two(side.forward, serving, resting) } else { weighted(side.forward, serving, resting) };
+    let there = if alone { forward == *side.forward } else { side.forward.serves_only(serving) };
     (!there).then(|| Write::Actions {
         rule: side.rule.id.clone(),
         called: side.describe(),
@@ -316,6 +347,17 @@ fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, sing
     })
 }
 
+/// `serving` in the place and with the weight of the two, so that no client stays bound to the other; whoever else
+/// stands by keeps its place.
+fn one_of_two(now: &Forward, serving: &str, resting: &str) -> Forward {
+    let of_pair = |target: &&Weighted| target.group == serving || target.group == resting;
+    let weight = now.targets.iter().filter(of_pair).map(|target| target.weight).max().filter(|weight| *weight > 0);
+    let place = now.targets.iter().position(|target| of_pair(&target)).unwrap_or_default();
+    let mut targets: Vec<Weighted> = now.targets.iter().filter(|target| !of_pair(target)).cloned().collect();
+    targets.insert(place, Weighted { group: serving.to_owned(), weight: weight.unwrap_or(ALL) });
+    Forward { targets, stickiness: now.stickiness }
+}
+
 /// Both groups, 100 and 0, and whoever else stands by with 0: no group is ever without a rule, so that its health
 /// checks never stop. The order stays, so that the way back restores the action as it was.
 fn weighted(now: &Forward, serving: &str, resting: &str) -> Forward {
@@ -323,28 +365,37 @@ fn weighted(now: &Forward, serving: &str, resting: &str) -> Forward {
         .targets
         .iter()
         .map(|target| match target.group.as_str() {
-            group if group == serving => Weighted { weight: 100, ..target.clone() },
+            group if group == serving => Weighted { weight: ALL, ..target.clone() },
             group if group == resting => Weighted { weight: 0, ..target.clone() },
             _ => target.clone(),
         })
         .collect();
-    for (group, weight) in [(serving, 100), (resting, 0)] {
+    for (group, weight) in [(serving, ALL), (resting, 0)] {
         if !now.groups().any(|named| named == group) {
             targets.push(Weighted { group: group.to_owned(), weight });
         }
     }
-    Forward { targets, stickiness: None }
+    Forward { targets, stickiness: now.stickiness }
 }
 
-/// The write that puts one tag on one group, where it is not there yet.
+/// The labels that tell which groups are live: one write for all that become live, one for the others.
+fn is_production(topology: &Topology, promotions: &[Promotion]) -> Vec<Write> {
+    let promoted: Vec<&str> = promotions.iter().map(|promotion| promotion.promoted.as_str()).collect();
+    let retired: Vec<&str> = promotions.iter().map(|promotion| promotion.retired.as_str()).collect();
+    [label(topology, &promoted, IS_PRODUCTION, "true"), label(topology, &retired, IS_PRODUCTION, "false")].concat()
+}
+
+/// The writes that put one tag on groups, on those where it is not there yet.
 #[must_use]
-pub fn label(topology: &Topology, arn: &str, key: &str, value: &str) -> Option<Write> {
-    let group = topology.group(arn)?;
-    (group.tags.get(key).map(String::as_str) != Some(value)).then(|| Write::Tag {
-        groups: vec![arn.to_owned()],
-        called: group.short().to_owned(),
+pub fn label(topology: &Topology, groups: &[&str], key: &str, value: &str) -> Vec<Write> {
+    let lacks = |group: &&TargetGroup| group.tags.get(key).map(String::as_str) != Some(value);
+    let lacking: Vec<&TargetGroup> = groups.iter().filter_map(|arn| topology.group(arn)).filter(lacks).collect();
+    let write = |groups: &[&TargetGroup]| Write::Tag {
+        groups: groups.iter().map(|group| group.arn.clone()).collect(),
+        called: groups.iter().map(|group| topology.short(&group.arn)).collect::<Vec<_>>().join(", "),
         tags: BTreeMap::from([(key.to_owned(), value.to_owned())]),
-    })
+    };
+    lacking.chunks(TAGGED_AT_ONCE).map(write).collect()
 }
 
 /// The journal's write: the flip, where rules are to move and it is not there yet on both groups; or only the id

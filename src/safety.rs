@@ -41,7 +41,7 @@ pub enum Blocked {
         percent: u8,
     },
     /// The promoted group does not run the image that was approved.
-    #[error("{group} runs {}, but PromoteImage asks for {wanted}. Another build went to the test side meanwhile: release that image again, or approve the new one", .found.as_deref().unwrap_or("an image that its Image tag does not tell"))]
+    #[error("{group} runs {}, but PromoteImage asks for {wanted}. {}", .found.as_deref().unwrap_or("an image that no Image tag tells"), other_image(.found))]
     WrongImage {
         /// The promoted group.
         group: String,
@@ -88,9 +88,9 @@ pub enum Blocked {
         /// The group that is live.
         live: String,
     },
-    /// A live rule shares its traffic between groups.
+    /// A rule shares its traffic between groups, or gives none of them any.
     #[error(
-        "{rule} shares its traffic: {weights}; expected one group with all of it. Somebody is shifting traffic by weight: finish that (100 and 0) first"
+        "{rule} shares its traffic: {weights}; expected one group with all of it. Where somebody is shifting traffic by weight, finish that first: 100 for one group, 0 for the others"
     )]
     Mixed {
         /// The rule.
@@ -98,6 +98,15 @@ pub enum Blocked {
         /// Each group's weight.
         weights: String,
     },
+}
+
+fn other_image(found: &Option<String>) -> &'static str {
+    match found {
+        Some(_) => "Another build went to the test side meanwhile: release that image again, or approve the new one",
+        None => {
+            "Set the group's Image tag to the image tag that it runs, or its Service tag and run a check, which reads it from ECS"
+        }
+    }
 }
 
 fn listed(states: &[String]) -> String {
@@ -180,7 +189,7 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
 }
 
 fn mixed(topology: &Topology, twins: &[&Twin<'_>]) -> Result<(), Blocked> {
-    for side in twins.iter().map(|twin| twin.live) {
+    for side in twins.iter().flat_map(|twin| [twin.live, twin.test]) {
         if side.forward.serves() == Serves::Mixed {
             return Err(Blocked::Mixed { rule: side.describe(), weights: topology.weights(side.forward) });
         }

@@ -128,8 +128,8 @@ pub struct Carried {
 pub struct Forward {
     /// The groups with their weights, in AWS's order; at most five.
     pub targets: Vec<Weighted>,
-    /// Group stickiness, where it is on.
-    pub stickiness: Option<Stickiness>,
+    /// Group stickiness.
+    pub stickiness: Stickiness,
 }
 
 /// One group of a forward action.
@@ -141,10 +141,12 @@ pub struct Weighted {
     pub weight: i32,
 }
 
-/// Group stickiness of a forward action: a client stays on its group, whatever the weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Group stickiness of a forward action: where it is on, a client stays on its group, whatever the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stickiness {
-    /// How long, in seconds; none where AWS did not say.
+    /// Whether it is on.
+    pub on: bool,
+    /// How long, in seconds; none where AWS did not say. It may be there although stickiness is off.
     pub seconds: Option<i32>,
 }
 
@@ -158,12 +160,6 @@ pub enum Serves<'a> {
 }
 
 impl Forward {
-    /// A forward to one group alone.
-    #[must_use]
-    pub fn single(group: &str, stickiness: Option<Stickiness>) -> Self {
-        Self { targets: vec![Weighted { group: group.to_owned(), weight: 1 }], stickiness }
-    }
-
     /// Whom this action serves, by its weights.
     #[must_use]
     pub fn serves(&self) -> Serves<'_> {
@@ -178,6 +174,12 @@ impl Forward {
     #[must_use]
     pub fn serves_only(&self, group: &str) -> bool {
         self.serves() == Serves::One(group)
+    }
+
+    /// Whether `group` gets any request: by its weight, or since clients may be bound to it, which weights do not end.
+    #[must_use]
+    pub fn sends_to(&self, group: &str) -> bool {
+        self.targets.iter().any(|target| target.group == group && (target.weight > 0 || self.stickiness.on))
     }
 
     /// The groups it names, at any weight.
@@ -322,10 +324,13 @@ impl Topology {
         self.group(arn).map_or_else(|| arn.to_owned(), TargetGroup::describe)
     }
 
-    /// What a person calls the group with this ARN: its Identifier, else its name.
+    /// What a person calls the group with this ARN: its Identifier, or its name where it has none or another group of
+    /// this load balancer has the same.
     #[must_use]
     pub fn short<'a>(&'a self, arn: &'a str) -> &'a str {
-        self.group(arn).map_or_else(|| arn_tail(arn), TargetGroup::short)
+        let Some(group) = self.group(arn) else { return arn_tail(arn) };
+        let shared = self.groups.values().any(|other| other.arn != arn && other.identifier() == group.identifier());
+        if shared { &group.name } else { group.short() }
     }
 
     /// The weights of a forward action for a message: `Code1 100, Code2 0`.

@@ -1,13 +1,11 @@
-//! Twin rules and pairs of groups: which rule of a live listener corresponds to which of its test listener,
-//! and which two groups change places.
+//! Twin rules: which rule of a live listener corresponds to which of its test listener.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
-use crate::journal::Marks;
-use crate::ports::PortPair;
-use crate::topology::{Condition, Forward, Listener, Rule, RuleId, Serves, Topology};
+pub use crate::pairs::Pair;
+use crate::pairs::tell;
+use crate::ports::{self, PortPair};
+use crate::topology::{Condition, Forward, Listener, Rule, RuleId, Topology};
 use crate::unfit::Unfit;
 
 /// A rule on the live listener and the rule on its test listener with the same conditions.
@@ -40,42 +38,6 @@ impl Side<'_> {
     }
 }
 
-impl Twin<'_> {
-    /// Whether `group` is named by either side, at any weight.
-    #[must_use]
-    pub fn names(&self, group: &str) -> bool {
-        [self.live, self.test].iter().any(|side| side.forward.groups().any(|named| named == group))
-    }
-}
-
-/// Two groups that change places, by ARN; `first` sorts before `second`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Pair {
-    /// One group's ARN.
-    pub first: String,
-    /// The other group's ARN.
-    pub second: String,
-}
-
-impl Pair {
-    fn new(one: &str, other: &str) -> Self {
-        let (first, second) = if one < other { (one, other) } else { (other, one) };
-        Self { first: first.to_owned(), second: second.to_owned() }
-    }
-
-    /// Whether `group` is one of the two.
-    #[must_use]
-    pub fn holds(&self, group: &str) -> bool {
-        self.first == group || self.second == group
-    }
-
-    /// The one that is not `group`.
-    #[must_use]
-    pub fn other(&self, group: &str) -> &str {
-        if self.first == group { &self.second } else { &self.first }
-    }
-}
-
 /// What the listeners amount to.
 #[derive(Clone, Debug)]
 pub struct Survey<'a> {
@@ -89,15 +51,33 @@ pub struct Survey<'a> {
     pub left: Vec<String>,
     /// The pairs of groups, each with the indices of its twins.
     pub pairs: BTreeMap<Pair, Vec<usize>>,
-    /// Twins whose two sides serve one group, with nothing that tells another.
+    /// Twins of which nothing tells the pair: both sides serve one group that has no partner, or share their traffic.
     pub lonely: Vec<usize>,
+    /// Twins whose groups stand opposite several others, each with what that means for a flip of them.
+    pub tangled: Vec<(usize, Unfit)>,
+}
+
+impl Survey<'_> {
+    /// The port that is the counterpart of `port`.
+    fn counterpart(&self, port: u16) -> u16 {
+        let pair = self.ports.iter().find(|pair| pair.live == port || pair.test == port);
+        pair.map_or(port, |pair| if pair.live == port { pair.test } else { pair.live })
+    }
+
+    /// What it means that a rule which sends traffic to `group` has no twin.
+    pub(crate) fn no_twin(&self, topology: &Topology, side: &Side<'_>, group: &str) -> Unfit {
+        let other = self.counterpart(side.port);
+        let mut rules = topology.listeners.get(&other).into_iter().flat_map(|listener| &listener.rules);
+        let instead = rules.find(|rule| rule.forward().is_none() && key(rule) == key(side.rule)).map(kinds);
+        Unfit::NoTwin { port: side.port, rule: side.rule.describe(), group: topology.describe(group), other, instead }
+    }
 }
 
 /// Finds twins and pairs.
 ///
 /// # Errors
-/// What makes the load balancer's ports unfit for a flip: a listener that is missing, half a pair of ports,
-/// nothing that forwards, or a group that stands opposite two others.
+/// What makes the load balancer's ports unfit for a flip: a listener that is missing, half a pair of ports, or
+/// nothing that forwards.
 pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'a>, Unfit> {
     let (listeners, mut left) = listener_pairs(topology, ports)?;
     let mut twins = Vec::new();
@@ -111,12 +91,20 @@ pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'
     if twins.is_empty() {
         return Err(Unfit::NoForward {
             load_balancer: topology.name.clone(),
-            ports: crate::ports::display(&listeners.iter().map(|(pair, _, _)| *pair).collect::<Vec<_>>()),
+            ports: ports::display(&listeners.iter().map(|(pair, _, _)| *pair).collect::<Vec<_>>()),
             found: left,
         });
     }
-    let (pairs, lonely) = pair_groups(topology, &twins)?;
-    Ok(Survey { ports: listeners.iter().map(|(pair, _, _)| *pair).collect(), twins, alone, left, pairs, lonely })
+    let told = tell(topology, &twins);
+    Ok(Survey {
+        ports: listeners.iter().map(|(pair, _, _)| *pair).collect(),
+        twins,
+        alone,
+        left,
+        pairs: told.pairs,
+        lonely: told.lonely,
+        tangled: told.tangled,
+    })
 }
 
 type ListenerPair<'a> = (PortPair, &'a Listener, &'a Listener);
@@ -128,7 +116,8 @@ fn listener_pairs<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<(Vec
     for pair in ports {
         match (topology.listeners.get(&pair.live), topology.listeners.get(&pair.test)) {
             (Some(live), Some(test)) => found.push((*pair, live, test)),
-            (None, None) => {}
+            (None, None) if ports == ports::DEFAULT => {}
+            (None, None) => left.push(format!("there is no listener on port {} and none on port {}", pair.live, pair.test)),
             (Some(only), None) | (None, Some(only)) => {
                 if only.rules.iter().any(|rule| rule.forward().is_some()) {
                     let missing = if only.port == pair.live { pair.test } else { pair.live };
@@ -139,13 +128,18 @@ fn listener_pairs<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<(Vec
             }
         }
     }
+    let unnamed =
+        open_ports(topology).into_iter().filter(|port| !ports.iter().any(|pair| pair.live == *port || pair.test == *port));
+    left.extend(
+        unnamed.map(|port| format!("port {port} is in none of the port pairs {} and is left as it is", ports::display(ports))),
+    );
     if let Some((port, missing)) = half {
         return Err(Unfit::HalfPair { load_balancer: topology.name.clone(), port, missing, found: open_ports(topology) });
     }
     if found.is_empty() {
         return Err(Unfit::NoListeners {
             load_balancer: topology.name.clone(),
-            wanted: crate::ports::display(ports),
+            wanted: ports::display(ports),
             found: open_ports(topology),
         });
     }
@@ -157,8 +151,11 @@ fn open_ports(topology: &Topology) -> Vec<u16> {
 }
 
 fn untouched(port: u16, rule: &Rule) -> String {
-    let kinds: Vec<&str> = rule.carried().map(|carried| carried.kind.as_str()).collect();
-    format!("port {port}, {}: {} is left as it is", rule.describe(), kinds.join(" and "))
+    format!("port {port}, {}: {} is left as it is", rule.describe(), kinds(rule))
+}
+
+fn kinds(rule: &Rule) -> String {
+    rule.carried().map(|carried| carried.kind.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
 /// Matches rules with equal conditions, the k-th on one side with the k-th on the other.
@@ -189,61 +186,4 @@ fn key(rule: &Rule) -> (bool, &BTreeSet<Condition>) {
 fn sides(listener: &Listener) -> impl Iterator<Item = Side<'_>> {
     let port = listener.port;
     listener.rules.iter().filter_map(move |rule| rule.forward().map(|forward| Side { port, rule, forward }))
-}
-
-type Pairs = BTreeMap<Pair, Vec<usize>>;
-
-/// Tells the pairs: first from the twins that serve two different groups, then, for those that serve one on both
-/// ports, from what the first told, from a group that stands by at weight 0, or from a journal.
-fn pair_groups(topology: &Topology, twins: &[Twin<'_>]) -> Result<(Pairs, Vec<usize>), Unfit> {
-    let mut opposite: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut pairs = Pairs::new();
-    let mut open = Vec::new();
-    for (index, twin) in twins.iter().enumerate() {
-        match (twin.live.forward.serves(), twin.test.forward.serves()) {
-            (Serves::One(live), Serves::One(test)) if live != test => {
-                for (group, other) in [(live, test), (test, live)] {
-                    let known = *opposite.entry(group).or_insert(other);
-                    if known != other {
-                        return Err(Unfit::Tangled {
-                            group: topology.describe(group),
-                            others: [topology.describe(known), topology.describe(other)],
-                            rule: twin.live.describe(),
-                        });
-                    }
-                }
-                pairs.entry(Pair::new(live, test)).or_default().push(index);
-            }
-            _ => open.push(index),
-        }
-    }
-    let mut lonely = Vec::new();
-    for index in open {
-        match pair_of(topology, &twins[index], &opposite) {
-            Some(pair) => pairs.entry(pair).or_default().push(index),
-            None => lonely.push(index),
-        }
-    }
-    for twins in pairs.values_mut() {
-        twins.sort_unstable();
-    }
-    Ok((pairs, lonely))
-}
-
-fn pair_of(topology: &Topology, twin: &Twin<'_>, opposite: &BTreeMap<&str, &str>) -> Option<Pair> {
-    let named: BTreeSet<&str> = twin.live.forward.groups().chain(twin.test.forward.groups()).collect();
-    if let Some((group, other)) = named.iter().find_map(|group| opposite.get(group).map(|other| (*group, *other))) {
-        return Some(Pair::new(group, other));
-    }
-    let named: Vec<&str> = named.into_iter().collect();
-    match named.as_slice() {
-        [one, other] => Some(Pair::new(one, other)),
-        [one] => {
-            let marks = Marks::of(topology.group(one)?);
-            let flip = marks.flip?;
-            let other = topology.groups.keys().find(|arn| arn.as_str() != *one && flip.names(arn))?;
-            flip.names(one).then(|| Pair::new(one, other))
-        }
-        _ => None,
-    }
 }

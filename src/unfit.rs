@@ -63,7 +63,7 @@ pub enum Unfit {
     },
     /// A rule that forwards to a group of the flip has no counterpart.
     #[error(
-        "port {port}, {rule} forwards to {group}, but port {other} has no rule with the same conditions; it would be left behind by the flip. Give port {other} the same rule, or take this one away"
+        "port {port}, {rule} forwards to {group}, but {}; it would be left behind by the flip. {}", counterpart(*.other, .instead), twin_advice(*.other, .instead)
     )]
     NoTwin {
         /// The port of the rule.
@@ -74,16 +74,28 @@ pub enum Unfit {
         group: String,
         /// The port that lacks the counterpart.
         other: u16,
+        /// The action types of the rule with the same conditions, where there is one that does not forward.
+        instead: Option<String>,
     },
-    /// A group stands opposite two others.
-    #[error("{rule} sets {group} against {}, another rule against {}; expected one partner for each target group", .others[1], .others[0])]
+    /// A group stands opposite several others.
+    #[error("{group} stands opposite several target groups, {} ({rule} is one of the rules that concern it); expected one partner for each. Give each service groups of its own on both ports", .others.join(" and "))]
     Tangled {
         /// The group.
         group: String,
-        /// Its two partners.
-        others: [String; 2],
-        /// The rule that disagrees.
+        /// Those it stands opposite to.
+        others: Vec<String>,
+        /// A rule that serves it or one of them.
         rule: String,
+    },
+    /// A rule shares its traffic, and so does not tell its pair.
+    #[error(
+        "{rule} shares its traffic: {weights}; expected one group with all of it, so that it is clear which two change places. Give one group 100 and the others 0 first"
+    )]
+    Shared {
+        /// The rule.
+        rule: String,
+        /// Each group's weight.
+        weights: String,
     },
     /// Both ports serve one group, and nothing says which other group belongs to it.
     #[error("{} forward to the same target group, {group}, and nothing tells which other group is its partner. Put the partner into both rules with weight 0, then name the group to make live with PromoteTo", .rules.join(" and "))]
@@ -144,7 +156,7 @@ pub enum Unfit {
     BothOfPair(String, String),
     /// A rule holds an action that this version cannot send back unharmed.
     #[error(
-        "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be lost. Nothing was changed; update this function first"
+        "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be lost. Update this function first"
     )]
     UnknownAction {
         /// The port of the rule.
@@ -154,6 +166,28 @@ pub enum Unfit {
         /// AWS's action type.
         kind: String,
     },
+    /// AWS would not take the action that a flip has to write.
+    #[error("{rule} would have to hold {would}. Take the groups that only stand by out of it first")]
+    Overfull {
+        /// The rule.
+        rule: String,
+        /// What it would hold, and what AWS takes.
+        would: String,
+    },
+}
+
+fn counterpart(other: u16, instead: &Option<String>) -> String {
+    match instead {
+        None => format!("port {other} has no rule with the same conditions"),
+        Some(kinds) => format!("its counterpart on port {other} does not forward ({kinds})"),
+    }
+}
+
+fn twin_advice(other: u16, instead: &Option<String>) -> String {
+    match instead {
+        None => format!("Give port {other} the same rule, or take this one away"),
+        Some(_) => "Let both forward, or neither, or name the ports to flip with Ports".to_owned(),
+    }
 }
 
 fn ports(ports: &[u16]) -> String {

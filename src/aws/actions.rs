@@ -50,8 +50,8 @@ fn read_forward(action: &elb::Action) -> Forward {
     }
     let stickiness = config
         .and_then(elb::ForwardActionConfig::target_group_stickiness_config)
-        .filter(|stickiness| stickiness.enabled() == Some(true))
-        .map(|stickiness| Stickiness { seconds: stickiness.duration_seconds() });
+        .map(|stickiness| Stickiness { on: stickiness.enabled() == Some(true), seconds: stickiness.duration_seconds() })
+        .unwrap_or_default();
     Forward { targets, stickiness }
 }
 
@@ -92,8 +92,8 @@ fn write_forward(forward: &Forward) -> elb::ForwardActionConfig {
         .iter()
         .map(|target| elb::TargetGroupTuple::builder().target_group_arn(&target.group).weight(target.weight).build());
     let stickiness = elb::TargetGroupStickinessConfig::builder()
-        .enabled(forward.stickiness.is_some())
-        .set_duration_seconds(forward.stickiness.and_then(|stickiness| stickiness.seconds))
+        .enabled(forward.stickiness.on)
+        .set_duration_seconds(forward.stickiness.seconds)
         .build();
     elb::ForwardActionConfig::builder()
         .set_target_groups(Some(groups.collect()))

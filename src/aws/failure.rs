@@ -51,6 +51,8 @@ const CODES: &[(&str, Class)] = &[
     ("MissingAuthenticationToken", Class::Permission),
     ("MissingAuthenticationTokenException", Class::Permission),
     ("IncompleteSignature", Class::Permission),
+    ("IncompleteSignatureException", Class::Permission),
+    ("InvalidSignatureException", Class::Permission),
     ("LoadBalancerNotFound", Class::NotFound),
     ("ListenerNotFound", Class::NotFound),
     ("RuleNotFound", Class::NotFound),
@@ -58,6 +60,21 @@ const CODES: &[(&str, Class)] = &[
     ("ClusterNotFoundException", Class::NotFound),
     ("ServiceNotFoundException", Class::NotFound),
 ];
+
+/// Codes whose messages quote the request back, with its Authorization and X-Amz-Security-Token headers (IAM user guide,
+/// "Troubleshoot Signature Version 4 signing errors"): they must reach no log and no job.
+const QUOTING: [&str; 4] =
+    ["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "IncompleteSignatureException"];
+
+/// AWS's message, unless it quotes the credentials.
+fn told(code: Option<&str>, message: &str) -> String {
+    if code.is_some_and(|code| QUOTING.contains(&code)) {
+        return "AWS did not take the request's signature (its message quotes the request and is left out); check the \
+                credentials and the clock"
+            .to_owned();
+    }
+    message.trim_end_matches('.').to_owned()
+}
 
 /// What a code and an HTTP status mean; the code decides where it is known.
 #[must_use]
@@ -97,7 +114,7 @@ impl AwsFailure {
         // An answer that cannot be read (cut in half, say) is as good as none.
         let status = status.filter(|status| code.is_some() || *status >= 400);
         let message = match (error.message(), error) {
-            (Some(message), _) => message.trim_end_matches('.').to_owned(),
+            (Some(message), _) => told(code.as_deref(), message),
             (None, SdkError::TimeoutError(_)) => "no answer within the time-out".to_owned(),
             (None, SdkError::DispatchFailure(_)) => format!("the connection failed ({})", root(error)),
             (None, SdkError::ConstructionFailure(_)) => format!("the request could not be made ({})", root(error)),
@@ -140,7 +157,9 @@ impl AwsFailure {
         match self.class {
             _ if lacks_cognito(self.code.as_deref(), &self.message) => "A rule with authenticate-cognito needs cognito-idp:DescribeUserPoolClient as well: allow it in this role's policy".to_owned(),
             Class::Transient => "AWS did not do it in time; the next delivery or approval tries again".to_owned(),
-            Class::Permission => format!("Allow {} on {} in this role's policy", self.action, self.resource),
+            Class::Permission => {
+                format!("Allow {} in this role's policy, as the files in cloudformation/policies do", self.action)
+            }
             Class::NotFound => "Check that it exists in this account and Region".to_owned(),
             Class::Permanent => "The same call would fail again; look at the resource it names".to_owned(),
         }
@@ -160,4 +179,20 @@ fn root(error: &dyn StdError) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, classify, told};
+
+    #[test]
+    fn a_message_that_quotes_the_request_is_left_out() {
+        let quoting = "The request signature we calculated does not match the signature you provided. The Canonical String for this \
+                       request should have been 'POST\n/\n\nhost:example\nx-amz-security-token:IQoJb3JpZ2lu'";
+        for code in super::QUOTING {
+            assert!(!told(Some(code), quoting).contains("IQoJ"), "{code}");
+            assert_eq!(classify(Some(code), Some(403)), Class::Permission);
+        }
+        assert_eq!(told(Some("AccessDenied"), "User: x is not authorized."), "User: x is not authorized");
+    }
 }

@@ -14,6 +14,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
+use crate::flip::observe;
 use crate::handler::Hands;
 
 /// Brings the labels in line with what runs, then plans a flip without applying it.
@@ -21,7 +22,7 @@ use crate::handler::Hands;
 /// # Errors
 /// A [`Failure`]: a refusal is what the approver must see before approving.
 pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
-    let mut topology = hands.reader.topology(&asked.elb_name, &asked.ports).await?;
+    let mut topology = observe(hands, asked).await?;
     let running = running(hands, &topology).await?;
     let found = survey(&topology, &asked.ports)?;
     let writes: Vec<_> = found.pairs.keys().flat_map(|pair| labels::in_line(&topology, &found, pair, &running)).collect();

@@ -15,8 +15,13 @@ pub enum Failure {
     #[error("{0}. Nothing was changed.")]
     Unfit(#[from] Unfit),
     /// The flip was refused; nothing was changed.
-    #[error("refused: {}. Nothing was changed.", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Blocked(Vec<Blocked>),
+    #[error("refused: {}. Nothing was changed.{}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), apart(.split))]
+    Blocked {
+        /// Every reason.
+        reasons: Vec<Blocked>,
+        /// Each rule, where an earlier flip left them apart.
+        split: Vec<String>,
+    },
     /// An AWS call failed before any rule was written.
     #[error("{0}. Nothing was changed.")]
     Aws(#[from] AwsFailure),
@@ -49,12 +54,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether another delivery of the same event may succeed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Aws(cause) | Self::HalfDone { cause, .. } if cause.class == Class::Transient)
+    }
+
     /// The failure type that CodePipeline shows.
     #[must_use]
     pub fn kind(&self) -> FailureType {
         match self {
             Self::Unfit(_) => FailureType::ConfigurationError,
-            Self::Blocked(_) | Self::Conflict { .. } => FailureType::JobFailed,
+            Self::Blocked { .. } | Self::Conflict { .. } => FailureType::JobFailed,
             Self::Aws(cause) | Self::TakenBack { cause, .. } | Self::HalfDone { cause, .. } => match cause.class {
                 Class::Permission => FailureType::PermissionError,
                 Class::Transient => FailureType::SystemUnavailable,
@@ -64,11 +75,19 @@ impl Failure {
     }
 }
 
+fn apart(split: &[String]) -> String {
+    if split.is_empty() {
+        String::new()
+    } else {
+        format!(" The rules disagree about which version is live: {}.", split.join("; "))
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Unfit(unfit) => Self::Unfit(unfit),
-            Refusal::Blocked(blocked) => Self::Blocked(blocked),
+            Refusal::Blocked(reasons) => Self::Blocked { reasons, split: Vec::new() },
         }
     }
 }

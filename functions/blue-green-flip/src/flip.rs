@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::aws::observe::ReadError;
 use blue_green::intent::{Promotion, marks};
+use blue_green::labels::is_live;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Plan, Write, plan, plan_back, remember_over, taken_back};
+use blue_green::plan::{Asker, Plan, Refusal, Write, plan, plan_back, remember_over, taken_back};
 use blue_green::report::{self, Report};
 use blue_green::safety::{Blocked, pair_of};
 use blue_green::topology::Topology;
@@ -26,26 +28,92 @@ const LOOKS: u32 = 4;
 /// # Errors
 /// A [`Failure`] that says what was found, what was expected and how the rules are now.
 pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
+    let mut halfway: Option<Halfway> = None;
     loop {
         let began = Instant::now();
-        let topology = hands.reader.topology(&asked.elb_name, &asked.ports).await?;
-        tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
-        let plan = match plan(&topology, asked, asker, Timestamp::now()) {
-            Ok(plan) => plan,
-            Err(refusal) => {
-                let failure = Failure::from(refusal);
-                end_without_flip(hands, asked, asker, &topology, &failure).await;
-                return Err(failure);
+        let planned = match observe(hands, asked).await {
+            Ok(topology) => {
+                tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
+                match plan(&topology, asked, asker, Timestamp::now()) {
+                    Ok(plan) => Ok((topology, plan)),
+                    Err(refusal) => Err(refused(hands, asked, asker, &topology, refusal, halfway.is_none()).await),
+                }
             }
+            Err(failure) => Err(failure),
+        };
+        let (topology, plan) = match (planned, halfway.take()) {
+            (Ok(planned), _) => planned,
+            (Err(failure), None) => return Err(failure),
+            (Err(_), Some(halfway)) => return Err(give_up(hands, asked, asker, halfway).await),
         };
         tracing::info!(writes = plan.phases().iter().map(|(_, writes)| writes.len()).sum::<usize>(), "planned");
         match apply(hands, began + PLAN_LIVES, &plan).await {
             Ok(()) => return verify(hands, asked, asker, &topology, &plan).await,
-            Err(stopped) if stopped.cause.class == Class::Transient && !hands.is_late() => {
-                tracing::warn!(reason = %stopped.cause, "not applied in time; reading again");
+            Err(Stopped { cause, moved }) => {
+                let again = cause.class == Class::Transient && !hands.is_late();
+                if again {
+                    tracing::warn!(reason = %cause, "not applied in time; reading again");
+                }
+                match (moved, again) {
+                    (false, true) => {}
+                    (false, false) => {
+                        let failure = Failure::Aws(cause);
+                        note_over(hands, asked, asker, &topology).await;
+                        return Err(failure);
+                    }
+                    (true, true) => halfway = Some(Halfway { topology, plan, cause }),
+                    (true, false) => return Err(give_up(hands, asked, asker, Halfway { topology, plan, cause }).await),
+                }
             }
-            Err(stopped) => return Err(give_up(hands, asked, asker, &topology, &plan, stopped).await),
         }
+    }
+}
+
+/// A flip of which rules may have been written, and others not.
+struct Halfway {
+    topology: Topology,
+    plan: Plan,
+    cause: AwsFailure,
+}
+
+/// A refusal, told with the state of the rules where an earlier delivery left them apart. A job that ends so is
+/// remembered as over, or, where it was over, the way back that an earlier delivery began is finished.
+async fn refused(
+    hands: &Hands,
+    asked: &Parameters,
+    asker: &Asker,
+    topology: &Topology,
+    refusal: Refusal,
+    first: bool,
+) -> Failure {
+    let blocked = match refusal {
+        Refusal::Unfit(unfit) => return Failure::Unfit(unfit),
+        Refusal::Blocked(blocked) => blocked,
+    };
+    if blocked.iter().any(|reason| matches!(reason, Blocked::Over { .. })) {
+        let promotions = taken_back(topology, asked, asker);
+        if let Err(reason) = set_back(hands, Instant::now() + PLAN_LIVES, asked, asker, topology, &promotions).await {
+            tracing::error!(reason, "could not set the rules back");
+        }
+    } else if first {
+        note_over(hands, asked, asker, topology).await;
+    }
+    Failure::Blocked { reasons: blocked, split: split(topology, asked) }
+}
+
+/// Reads the load balancer, and once more where a permission was denied: IAM takes changes over with a delay, and a
+/// job that was failed for a reason that has gone by the time its event comes again would flip after all.
+///
+/// # Errors
+/// As [`blue_green::aws::observe::Reader::topology`].
+pub async fn observe(hands: &Hands, asked: &Parameters) -> Result<Topology, Failure> {
+    let read = || hands.reader.topology(&asked.elb_name, &asked.ports);
+    match read().await {
+        Err(ReadError::Aws(failure)) if failure.class == Class::Permission => {
+            tracing::warn!(reason = %failure, "denied; looking a second time");
+            Ok(read().await?)
+        }
+        read => Ok(read?),
     }
 }
 
@@ -79,35 +147,24 @@ async fn apply(hands: &Hands, until: Instant, plan: &Plan) -> Result<(), Stopped
     Ok(())
 }
 
-/// After a failure that no further try mends: where this run had begun to move live rules, it sets them back.
-async fn give_up(
-    hands: &Hands,
-    asked: &Parameters,
-    asker: &Asker,
-    topology: &Topology,
-    plan: &Plan,
-    stopped: Stopped,
-) -> Failure {
-    let Stopped { cause, moved } = stopped;
-    if !moved {
-        let failure = Failure::Aws(cause);
-        end_without_flip(hands, asked, asker, topology, &failure).await;
-        return failure;
-    }
+/// After a failure that no further try mends: where this run had begun to move live rules, it sets them back. What may
+/// pass is left as it is, for the next delivery to finish.
+async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: Halfway) -> Failure {
+    let Halfway { topology, plan, cause } = halfway;
     let began = Instant::now();
-    let now = hands.reader.topology(&asked.elb_name, &asked.ports).await;
-    let known = now.as_ref().unwrap_or(topology);
     let next = "Another delivery of this job, or a Retry with the same Execution, finishes it".to_owned();
-    if cause.class == Class::Transient || plan.live.is_empty() || now.is_err() {
-        let states = if now.is_ok() { states(known, asked, &plan.promotions) } else { planned(plan) };
-        return Failure::HalfDone { cause, states, next };
+    let Ok(now) = hands.late_reader.topology(&asked.elb_name, &asked.ports).await else {
+        return Failure::HalfDone { cause, states: planned(&plan), next };
+    };
+    if (cause.class == Class::Transient && hands.is_late()) || plan.live.is_empty() {
+        return Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next };
     }
-    match set_back(hands, began + PLAN_LIVES, asked, asker, known, &plan.promotions).await {
+    match set_back(hands, began + PLAN_LIVES, asked, asker, &now, &plan.promotions).await {
         Ok(states) => Failure::TakenBack { cause, states },
         Err(second) => {
             tracing::error!(reason = second, "could not set the rules back");
-            let now = hands.reader.again(known).await;
-            Failure::HalfDone { cause, states: states(now.as_ref().unwrap_or(known), asked, &plan.promotions), next }
+            let now = hands.late_reader.again(&now).await.unwrap_or(topology);
+            Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next }
         }
     }
 }
@@ -129,17 +186,10 @@ async fn set_back(
 }
 
 /// A job that ends without a flip is remembered as over, so that a late copy of its event does not flip when the reason
-/// is gone; and a way back that died halfway is finished. Neither can change what is reported.
-async fn end_without_flip(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, failure: &Failure) {
-    let until = Instant::now() + PLAN_LIVES;
-    if matches!(failure, Failure::Blocked(blocked) if blocked.iter().any(|reason| matches!(reason, Blocked::Over { .. }))) {
-        let promotions = taken_back(topology, asked, asker);
-        if let Err(reason) = set_back(hands, until, asked, asker, topology, &promotions).await {
-            tracing::error!(reason, "could not set the rules back");
-        }
-        return;
-    }
-    for result in hands.writer(until).apply(&remember_over(topology, asked, asker)).await {
+/// is gone. That it could not be noted changes nothing in what is reported.
+async fn note_over(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology) {
+    let writes = remember_over(topology, asked, asker);
+    for result in hands.writer(Instant::now() + PLAN_LIVES).apply(&writes).await {
         if let Err(failure) = result {
             tracing::warn!(reason = %failure, "could not note that this job is over");
         }
@@ -222,7 +272,7 @@ async fn conflict(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topo
             tracing::error!(reason = %stopped.cause, "could not finish the other flip");
         }
     }
-    let now = hands.reader.again(fresh).await;
+    let now = hands.late_reader.again(fresh).await;
     let states = states(now.as_ref().unwrap_or(fresh), asked, &applied.promotions);
     Err(Failure::Conflict { by: format!("flip {}", other.flip), states })
 }
@@ -268,6 +318,15 @@ fn sides(
         }
     }
     told
+}
+
+/// Each rule, where the rules of a pair do not all say the same.
+fn split(topology: &Topology, asked: &Parameters) -> Vec<String> {
+    let Ok(survey) = survey(topology, &asked.ports) else { return Vec::new() };
+    let apart = survey.pairs.keys().filter(|pair| is_live(&survey, pair, &pair.first).is_none());
+    let promotions: Vec<Promotion> =
+        apart.map(|pair| Promotion { promoted: pair.first.clone(), retired: pair.second.clone(), finishes: None }).collect();
+    states(topology, asked, &promotions)
 }
 
 /// What was to be written, where nothing can be read any more.

@@ -1,5 +1,7 @@
 //! What an event leads to: decode, do, answer.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
@@ -20,8 +22,8 @@ use tracing::Instrument;
 use crate::failure::Failure;
 use crate::{answer, check, flip};
 
-/// The most time that is kept back for the answer, out of what the function has.
-const RESERVE: Duration = Duration::from_secs(5);
+/// The most time that is kept back, out of what the function has: half to see how things are, half for the answer.
+const RESERVE: Duration = Duration::from_secs(10);
 /// What is left of the function's time when even the answer is given up, so that the invocation ends with an error
 /// of its own and not with Lambda's time-out.
 const LAST: Duration = Duration::from_millis(200);
@@ -29,6 +31,7 @@ const LAST: Duration = Duration::from_millis(200);
 /// The function with its clients, made once for many invocations.
 pub struct Function {
     config: SdkConfig,
+    deliveries: Deliveries,
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecs: aws_sdk_ecs::Client,
     codepipeline: aws_sdk_codepipeline::Client,
@@ -38,6 +41,8 @@ pub struct Function {
 pub struct Hands {
     /// Reads the load balancer.
     pub reader: Reader,
+    /// Reads how things are, when there is no time for anything else.
+    pub late_reader: Reader,
     /// Reads what really runs.
     pub ecs: Ecs,
     elb: aws_sdk_elasticloadbalancingv2::Client,
@@ -66,6 +71,7 @@ impl Function {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             ecs: aws_sdk_ecs::Client::new(&config),
             codepipeline: aws_sdk_codepipeline::Client::new(&config),
+            deliveries: Deliveries::default(),
             config,
         }
     }
@@ -94,9 +100,18 @@ impl Function {
     }
 
     async fn job(&self, id: &str, parameters: Result<Parameters, Unfit>, context: &Context) -> Result<Value, Error> {
+        let delivery = self.deliveries.count(&context.request_id);
         let (flip, result) = self.act(parameters, id, context).await;
-        let (_, last) = deadlines(context);
-        answer::answer(&self.codepipeline, &Caller::until(last), id, &flip, &result).await.inspect_err(|error| {
+        if let Err(failure) = &result
+            && failure.may_pass()
+            && delivery < DELIVERIES
+        {
+            // Answered now, the job would be over; left open, Lambda delivers the event again and the flip is made.
+            tracing::warn!(delivery, of = DELIVERIES, "the job stays open; failing, so that the event comes again");
+            return Err(failure.clone().into());
+        }
+        let caller = Caller::until(Deadlines::of(context).last);
+        answer::answer(&self.codepipeline, &caller, id, &flip, &result).await.inspect_err(|error| {
             tracing::error!(reason = %error, "the answer could not be delivered; failing, so that the event comes again");
         })?;
         tracing::info!(succeeded = result.is_ok(), "answered");
@@ -118,13 +133,14 @@ impl Function {
             }
         };
         let asker = Asker::new(&asked, delivery);
-        let (deadline, _) = deadlines(context);
-        let caller = Caller::until(deadline);
+        let Deadlines { work, look, .. } = Deadlines::of(context);
+        let reader = |until| Reader::new(&self.config, self.elb.clone(), Caller::until(until));
         let hands = Hands {
-            reader: Reader::new(&self.config, self.elb.clone(), caller.clone()),
-            ecs: Ecs::new(self.ecs.clone(), caller),
+            reader: reader(work),
+            late_reader: reader(look),
+            ecs: Ecs::new(self.ecs.clone(), Caller::until(work)),
             elb: self.elb.clone(),
-            deadline,
+            deadline: work,
         };
         tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
         let result = match asked.action {
@@ -139,9 +155,45 @@ impl Function {
     }
 }
 
-/// Until when work is begun, and until when the answer is tried.
-fn deadlines(context: &Context) -> (Instant, Instant) {
-    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    let now = Instant::now();
-    (now + left.saturating_sub(RESERVE.min(left / 4)), now + left.saturating_sub(LAST))
+/// Until when what is done.
+struct Deadlines {
+    /// Work is begun.
+    work: Instant,
+    /// One looks how things are.
+    look: Instant,
+    /// The answer is tried.
+    last: Instant,
+}
+
+impl Deadlines {
+    fn of(context: &Context) -> Self {
+        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let reserve = RESERVE.min(left / 3);
+        let at = |kept: Duration| Instant::now() + left.saturating_sub(kept);
+        Self { work: at(reserve), look: at(reserve / 2), last: at(LAST) }
+    }
+}
+
+/// How often Lambda delivers an asynchronous event at most (Lambda developer guide, error handling).
+const DELIVERIES: usize = 3;
+/// How many events are remembered.
+const REMEMBERED: usize = 32;
+
+/// How often each event was seen by this process. It decides only whether a failure that may pass is told already or
+/// left to the next delivery; a process that has forgotten leaves a job open a little longer, nothing else.
+#[derive(Default)]
+struct Deliveries(Mutex<VecDeque<(String, usize)>>);
+
+impl Deliveries {
+    /// Counts one more, and says how many there were with it.
+    fn count(&self, request_id: &str) -> usize {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.iter().position(|(id, _)| id == request_id).and_then(|place| seen.remove(place));
+        let count = 1 + before.map_or(0, |(_, count)| count);
+        seen.push_back((request_id.to_owned(), count));
+        if seen.len() > REMEMBERED {
+            seen.pop_front();
+        }
+        count
+    }
 }

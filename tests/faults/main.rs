@@ -1,0 +1,10 @@
+//! Exactly one flip, whatever breaks: every fault at every call, pairs of faults, flips at once.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod arena;
+mod concurrency;
+mod for_good;
+mod outcome;
+mod pairs;
+mod sweep;
+mod table;
