@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
-use local_aws::world::World;
+use local_aws::world::{ANY_ROLE, World};
 
 use crate::{idle_pair, impatient, world};
 
@@ -41,7 +41,7 @@ async fn every_fault_does_what_it_says() {
     let arn = shop.group("shop-code1").unwrap();
     let killed = Arc::new(AtomicBool::new(false));
     let hook = Arc::clone(&killed);
-    world.gateway.on_kill("blue-green-flip/test", move || hook.store(true, Ordering::SeqCst));
+    world.gateway.on_kill(&format!("{ANY_ROLE}/test"), move || hook.store(true, Ordering::SeqCst));
     for kind in FaultKind::ALL {
         world.gateway.reset_calls();
         world.gateway.clear_faults();

@@ -31,10 +31,15 @@ impl ServiceError {
         Self::new(if is_query(request) { "Throttling" } else { "ThrottlingException" }, "Rate exceeded")
     }
 
-    /// What a service says when the caller lacks a permission, in the words of IAM.
+    /// What a service says when the caller lacks a permission on what the call names first.
     pub fn access_denied(request: &Request) -> Self {
+        let resource = request.resource().filter(|name| name.starts_with("arn:"));
+        Self::not_authorized(request, resource.as_deref().unwrap_or("*"))
+    }
+
+    /// What a service says when the caller lacks a permission on a resource, in the words of IAM.
+    pub fn not_authorized(request: &Request, resource: &str) -> Self {
         let action = format!("{}:{}", request.service, request.action);
-        let resource = request.resource().filter(|name| name.starts_with("arn:")).unwrap_or_else(|| "*".to_owned());
         let message = format!(
             "User: arn:aws:sts::{}:assumed-role/{} is not authorized to perform: {action} on resource: {resource} \
              because no identity-based policy allows the {action} action",

@@ -1,5 +1,5 @@
 //! The only endpoint the product sees. It passes every call on to ministack, answers for CodePipeline and for target health,
-//! enforces AWS's limits, keeps a log, and can break, delay or hold the n-th call.
+//! enforces AWS's limits and the roles' policies, keeps a log, and can break, delay or hold the n-th call.
 
 mod answer;
 mod faults;
@@ -7,6 +7,7 @@ mod health;
 mod limits;
 mod log;
 mod paging;
+mod policy;
 mod request;
 mod serve;
 mod throttle;
@@ -25,6 +26,7 @@ pub use answer::ServiceError;
 pub use faults::{At, Fault, FaultKind, Lasts, Pause};
 pub use log::Call;
 pub(crate) use log::lock;
+pub use policy::Policy;
 pub use request::{Caller, OPERATOR};
 
 use crate::connections::each_connection;
@@ -82,6 +84,7 @@ struct Inner {
     behaviour: Mutex<Behaviour>,
     throttle: Mutex<Option<Arc<Throttle>>>,
     kills: Mutex<HashMap<String, Kill>>,
+    policies: Mutex<HashMap<String, Vec<Policy>>>,
 }
 
 impl Gateway {
@@ -100,6 +103,7 @@ impl Gateway {
             behaviour: Mutex::new(behaviour),
             throttle: Mutex::default(),
             kills: Mutex::default(),
+            policies: Mutex::default(),
         });
         let shared = Arc::clone(&inner);
         let serving = tokio::spawn(each_connection(listener, move |stream| serve::connection(Arc::clone(&shared), stream)));
@@ -134,6 +138,11 @@ impl Gateway {
     /// Turns ELB's throttling on, with full buckets, or off.
     pub fn set_throttling(&self, on: bool) {
         *lock(&self.0.inner.throttle) = on.then(|| Arc::new(Throttle::full()));
+    }
+
+    /// Holds every call of a role against these policies from now on. A role that was never given any may do everything.
+    pub fn set_policies(&self, role: &str, policies: Vec<Policy>) {
+        lock(&self.0.inner.policies).insert(role.to_owned(), policies);
     }
 
     /// Makes a fault wait for its call.

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub const OPERATOR: &str = "operator";
 
 /// Who makes a call. The local AWS reads it from the credentials: the access key is the account, the session token
-/// names the role and the session (`role/session`).
+/// names the role and the session (`role/session`); what may follow is secret, and means nothing here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// Twelve digits.
@@ -58,8 +58,10 @@ impl Request {
             .split('/')
             .collect();
         let part = |index: usize| scope.get(index).map_or_else(String::new, |part| (*part).to_owned());
-        let principal = header("x-amz-security-token").to_owned();
-        let caller = Caller { account: part(0), role: principal.split('/').next().unwrap_or_default().to_owned(), principal };
+        let mut token = header("x-amz-security-token").split('/');
+        let role = token.next().unwrap_or_default().to_owned();
+        let principal = token.next().map_or_else(|| role.clone(), |session| format!("{role}/{session}"));
+        let caller = Caller { account: part(0), role, principal };
         let (action, parameters) = if let Some((_, action)) = header("x-amz-target").split_once('.') {
             let body = serde_json::from_slice(body).unwrap_or(Value::Null);
             (action.to_owned(), Parameters::Json(body))

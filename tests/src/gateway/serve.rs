@@ -23,7 +23,7 @@ use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
 use super::log::{Call, lock};
 use super::request::Request;
-use super::{Inner, health, limits, paging};
+use super::{Inner, health, limits, paging, policy};
 
 /// What the caller gets.
 enum Outcome {
@@ -107,9 +107,8 @@ impl Inner {
             Some(FaultKind::Status503) => Some(ServiceError::server(503)),
             Some(FaultKind::Throttled) => Some(ServiceError::throttled(&request)),
             Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(&request)),
-            _ => self.throttled(&request),
+            _ => self.throttled(&request).or_else(|| self.denied(&request)),
         };
-        // The policy of the caller's role belongs here: a call that it does not allow is refused with access_denied.
         let answer = match refusal {
             Some(error) => error.answer(&request),
             None => self.answer(parts, body, &request, behaviour.page_size).await,
@@ -187,6 +186,11 @@ impl Inner {
     fn throttled(&self, request: &Request) -> Option<ServiceError> {
         let throttle = lock(&self.throttle).clone()?;
         (!throttle.admits(request)).then(|| ServiceError::throttled(request))
+    }
+
+    fn denied(&self, request: &Request) -> Option<ServiceError> {
+        let policies = lock(&self.policies);
+        policy::refusal(request, policies.get(&request.caller.role)?)
     }
 
     fn kill(&self, call: &Call) {

@@ -133,6 +133,12 @@ impl<'a> LoadBalancerSpec<'a> {
         Self { world, name: name.to_owned(), ports: Vec::new(), pairs: Vec::new(), rules: Vec::new(), single: false }
     }
 
+    /// The account it will be in, for the ARNs of what it needs besides.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.world.account()
+    }
+
     /// Adds a live and a test port. 443 and 8443 are HTTPS.
     #[must_use]
     pub fn ports(mut self, live: i32, test: i32) -> Self {

@@ -24,7 +24,7 @@ pub use build::{Created, LoadBalancerSpec, Pair, Rule, host, path};
 
 use crate::app::App;
 use crate::ecs::Runner;
-use crate::gateway::{Backends, Behaviour, Gateway, OPERATOR, lock};
+use crate::gateway::{Backends, Behaviour, Gateway, OPERATOR, Policy, lock};
 use crate::jobs::Jobs;
 use crate::lambda::Lambda;
 use crate::load_balancer::{LoadBalancer, PortPolicy};
@@ -38,6 +38,18 @@ pub const LAMBDA_ROLE: &str = "blue-green-flip";
 
 /// The role of the deployer.
 pub const DEPLOYER_ROLE: &str = "deployer";
+
+/// A role that no policy binds: what it may do is not what a test is about.
+pub const ANY_ROLE: &str = "any";
+
+/// The policy of the function.
+pub const LAMBDA_POLICY: &str = include_str!("../../../cloudformation/policies/blue-green-flip.json");
+
+/// The policy of the deployer.
+pub const DEPLOYER_POLICY: &str = include_str!("../../../cloudformation/policies/deployer.json");
+
+/// What the function needs besides, where a rule signs in with Cognito.
+pub const COGNITO_POLICY: &str = include_str!("../../../cloudformation/policies/cognito-sign-in.json");
 
 /// How a world begins.
 pub struct WorldOptions {
@@ -92,7 +104,7 @@ impl World {
         let ecs_runner = backends.ecs.clone();
         let gateway = Gateway::start(backends, options.behaviour).await?;
         let operator = config(&account, &gateway.endpoint()).await;
-        Ok(Self {
+        let world = Self {
             gateway,
             jobs,
             load_balancer,
@@ -101,7 +113,20 @@ impl World {
             operator,
             apps: Mutex::default(),
             processes: AtomicUsize::new(1),
-        })
+        };
+        world.set_policies(LAMBDA_ROLE, &[LAMBDA_POLICY])?;
+        world.set_policies(DEPLOYER_ROLE, &[DEPLOYER_POLICY])?;
+        Ok(world)
+    }
+
+    /// Gives a role these policy documents, instead of those it had.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn set_policies(&self, role: &str, documents: &[&str]) -> Result<()> {
+        let policies = documents.iter().map(|document| Policy::read(document, &self.account, REGION)).collect::<Result<_>>()?;
+        self.gateway.set_policies(role, policies);
+        Ok(())
     }
 
     /// The account id.
@@ -149,10 +174,15 @@ impl World {
         &self.operator
     }
 
-    /// SDK settings that are treated like the product's calls.
+    /// SDK settings that are treated like the product's calls, but for policies.
     pub async fn as_product(&self) -> SdkConfig {
+        self.as_role(ANY_ROLE).await
+    }
+
+    /// SDK settings of a role, for calls from a test.
+    pub async fn as_role(&self, role: &str) -> SdkConfig {
         let mut config = config(&self.account, &self.endpoint()).await.into_builder();
-        config.set_credentials_provider(Some(credentials(&self.account, &format!("{LAMBDA_ROLE}/test"))));
+        config.set_credentials_provider(Some(credentials(&self.account, &format!("{role}/test"))));
         config.build()
     }
 

@@ -1,0 +1,167 @@
+//! IAM: which calls a role's policies allow. What AWS would refuse is refused here, so that a policy that lets every test
+//! pass suffices on AWS too.
+//!
+//! Sources: IAM user guide, "Policy evaluation logic" and "Conditions with multiple context keys or values"; service
+//! authorization reference, "Elastic Load Balancing V2" and "Amazon ECS" (which actions have resources).
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use wildmatch::WildMatch;
+
+use super::answer::ServiceError;
+use super::request::{Parameters, Request};
+
+/// The permission that ELB asks for, in the caller's name, where an action signs in with Cognito.
+const COGNITO: &str = "cognito-idp:DescribeUserPoolClient";
+
+/// An IAM policy document, as far as this project's need it: statements that allow, and one condition.
+#[derive(Clone, Debug)]
+pub struct Policy(Vec<Statement>);
+
+#[derive(Clone, Debug)]
+struct Statement {
+    actions: Vec<WildMatch>,
+    resources: Vec<WildMatch>,
+    /// The tag keys that may be written; any, where there is no condition.
+    tag_keys: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct Document {
+    version: String,
+    statement: Vec<Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct Written {
+    sid: String,
+    effect: String,
+    action: OneOrMany,
+    resource: OneOrMany,
+    #[serde(default)]
+    condition: BTreeMap<String, BTreeMap<String, OneOrMany>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+impl Policy {
+    /// Reads a policy document, with the pseudo parameters that CloudFormation's `Fn::Sub` fills in.
+    ///
+    /// # Errors
+    /// What is no policy document, and what this evaluation does not know: it must never allow by mistake.
+    pub fn read(document: &str, account: &str, region: &str) -> Result<Self> {
+        let filled = document.replace("${AWS::Partition}", "aws").replace("${AWS::Region}", region);
+        let filled = filled.replace("${AWS::AccountId}", account);
+        ensure!(!filled.contains("${"), "the policy has a placeholder that is not known: {filled}");
+        let document: Document = serde_json::from_str(&filled).context("not a policy document")?;
+        ensure!(document.version == "2012-10-17", "policy version {} is not known", document.version);
+        Ok(Self(document.statement.into_iter().map(Statement::read).collect::<Result<_>>()?))
+    }
+
+    fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
+        self.0.iter().any(|statement| statement.allows(action, resource, tag_keys))
+    }
+}
+
+impl Statement {
+    fn read(written: Written) -> Result<Self> {
+        let Written { sid, effect, action, resource, condition } = written;
+        ensure!(effect == "Allow", "{sid}: effect {effect} is not known");
+        let mut tag_keys = None;
+        for (operator, conditions) in condition {
+            for (key, values) in conditions {
+                match (operator.as_str(), key.as_str()) {
+                    ("ForAllValues:StringEquals", "aws:TagKeys") => tag_keys = Some(values.into_vec()),
+                    _ => bail!("{sid}: condition {operator} on {key} is not known"),
+                }
+            }
+        }
+        // Actions are compared without regard to case.
+        let actions = action.into_vec().iter().map(|action| WildMatch::new_case_insensitive(action)).collect();
+        Ok(Self { actions, resources: resource.into_vec().iter().map(|resource| WildMatch::new(resource)).collect(), tag_keys })
+    }
+
+    fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
+        self.actions.iter().any(|allowed| allowed.matches(action))
+            && self.resources.iter().any(|allowed| allowed.matches(resource))
+            && self.tag_keys.as_ref().is_none_or(|allowed| tag_keys.iter().all(|key| allowed.iter().any(|known| known == key)))
+    }
+}
+
+/// The refusal of a call that none of the caller's policies allows.
+pub(super) fn refusal(request: &Request, policies: &[Policy]) -> Option<ServiceError> {
+    let action = format!("{}:{}", request.service, request.action);
+    let tag_keys = tag_keys(request);
+    let allowed = |action: &str, resource: &str| policies.iter().any(|policy| policy.allows(action, resource, &tag_keys));
+    if let Some(denied) = resources(request).iter().find(|resource| !allowed(&action, resource)) {
+        return Some(ServiceError::not_authorized(request, denied));
+    }
+    // ELB's words: awslabs/kubeflow-manifests#18.
+    user_pools(request)
+        .iter()
+        .any(|pool| !allowed(COGNITO, pool))
+        .then(|| ServiceError::new("InvalidLoadBalancerAction", "User is not authorized to perform 'describeUserPoolClient'"))
+}
+
+/// What a call needs to be allowed on: every resource it names, or `*` where the action has no resources.
+fn resources(request: &Request) -> Vec<String> {
+    let named: Vec<String> = match (request.service.as_str(), request.action.as_str()) {
+        ("elasticloadbalancing", "AddTags" | "RemoveTags") => owned(request.list("ResourceArns")),
+        ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
+        ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
+        ("ecs", "DescribeServices") => services(request),
+        _ => return vec!["*".to_owned()],
+    };
+    // A call that names nothing is the service's to refuse, after a policy has allowed it on something.
+    if named.is_empty() { vec!["*".to_owned()] } else { named }
+}
+
+fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+/// The ARNs of the services that DescribeServices names, by ARN or by name.
+fn services(request: &Request) -> Vec<String> {
+    let Request { region, caller, .. } = request;
+    let cluster = request.json("cluster").and_then(|cluster| cluster.as_str()).unwrap_or("default");
+    let cluster = cluster.rsplit('/').next().unwrap_or(cluster);
+    let names = request.json("services").and_then(|services| services.as_array()).into_iter().flatten();
+    let arn = |name: &str| match name {
+        arn if arn.starts_with("arn:") => arn.to_owned(),
+        name => format!("arn:aws:ecs:{region}:{}:service/{cluster}/{name}", caller.account),
+    };
+    names.filter_map(|name| name.as_str()).map(arn).collect()
+}
+
+/// `aws:TagKeys`.
+fn tag_keys(request: &Request) -> Vec<&str> {
+    values(request, |name| name.starts_with("Tags.member.") && name.ends_with(".Key"))
+}
+
+/// The user pools of every sign-in action that the call writes.
+fn user_pools(request: &Request) -> Vec<&str> {
+    values(request, |name| name.ends_with(".AuthenticateCognitoConfig.UserPoolArn"))
+}
+
+fn values(request: &Request, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+    let Parameters::Query(pairs) = &request.parameters else { return Vec::new() };
+    pairs.iter().filter(|(name, _)| wanted(name)).map(|(_, value)| value.as_str()).collect()
+}
