@@ -15,7 +15,7 @@ const BEFORE: usize = 500;
 /// Requests that are answered in all, so that flip and roll-back see five thousand and more.
 const IN_ALL: usize = 3_000;
 /// How long the clients may take for them.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A flip that was made.
 pub(super) struct Flipped {
@@ -34,8 +34,9 @@ pub(super) struct Flipped {
 /// The pipeline's; a job that failed, with its message.
 pub(super) async fn flip(screen: &Screen, pipeline: &Pipeline, execution: &mut Execution, action: &Action) -> Result<Flipped> {
     let (old, new) = (version(pipeline, 80).await?, version(pipeline, 8080).await?);
+    let clients = clients(pipeline)?;
     let working = screen.working("clients request both ports, and the Lambda flips");
-    let load = Load::start(&clients(pipeline)?);
+    let load = Load::start(&clients);
     answered(&load, BEFORE).await?;
     let approved = Instant::now();
     let invoked = pipeline.invoke(execution, action).await?;
@@ -45,6 +46,10 @@ pub(super) async fn flip(screen: &Screen, pipeline: &Pipeline, execution: &mut E
     drop(working);
     invoked.variables()?;
 
+    screen.tell(
+        action.namespace,
+        &format!("While {} clients kept requesting both ports, CodePipeline gave the Lambda a job.", clients.len()),
+    );
     let flip = Flip { report: &report, old: &old, new: &new, approved, over };
     let flipped = Flipped { served: report.served(), failed: report.failed(), lost: flip.lost(), invoked };
     let until_live = flip.until_live().map_or("never".to_owned(), milliseconds);
@@ -71,8 +76,12 @@ fn clients(pipeline: &Pipeline) -> Result<Vec<Aim>> {
     Ok(aims)
 }
 
-fn lambda(invoked: &Invoked) -> String {
-    let worked = milliseconds(invoked.worked());
+/// How long the function worked, and whether it had to be started.
+pub(super) fn lambda(invoked: &Invoked) -> String {
+    let worked = match invoked.deliveries.len() {
+        1 => milliseconds(invoked.worked()),
+        deliveries => format!("{} in {deliveries} deliveries", milliseconds(invoked.worked())),
+    };
     match invoked.cold_start() {
         Some(start) => format!("{worked}, after a cold start of {}", milliseconds(start)),
         None => format!("{worked}, warm"),

@@ -17,6 +17,7 @@ use crate::load_balancer::PortPolicy;
 use crate::pipeline::Pipeline;
 use people::People;
 use screen::Screen;
+use stay::Nobody;
 
 /// How the demo is played.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -65,9 +66,10 @@ async fn play(options: Options) -> Result<Ended> {
     let progress = working.teller();
     let mut pipeline = Pipeline::start(PortPolicy::SameIfPossible, progress).await?;
     drop(working);
-    let mut lost = story::play(&screen, &mut people, &mut pipeline).await?;
+    let story::Told { mut lost, rejected } = story::play(&screen, &mut people, &mut pipeline).await?;
     if !options.yes || options.stay {
-        lost.extend(stay::stay(&screen, &mut people, options, &pipeline).await?);
+        let nobody = if options.stay { Nobody::Waits } else { Nobody::Ends };
+        lost.extend(stay::stay(&screen, &mut people, &pipeline, rejected, nobody).await?);
     }
     Ok(if lost.is_empty() { Ended::Well } else { Ended::Lost(lost) })
 }

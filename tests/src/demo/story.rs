@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::figures::thousands;
 use super::flip::{self, Flipped};
@@ -17,11 +17,20 @@ const SECOND: &str = "1.1";
 /// The deployer waits 20 s for flips under way, unless told otherwise; nobody else flips here.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Plays the story. Returns what clients got that they should not have.
+/// How the story ended.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What clients got that they should not have: each a sentence.
+    pub lost: Vec<String>,
+    /// The execution of the second build, where its approval was rejected: the stage can be retried.
+    pub rejected: Option<Execution>,
+}
+
+/// Plays the story.
 ///
 /// # Errors
 /// The pipeline's.
-pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pipeline) -> Result<Vec<String>> {
+pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pipeline) -> Result<Told> {
     first_build(screen, pipeline).await?;
     let mut execution = second_build(screen, pipeline).await?;
 
@@ -33,10 +42,10 @@ pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pi
     show_check(screen, pipeline, &checked)?;
     if !approved(screen, people, &format!("Make {SECOND} production? [Enter approves, n rejects]")).await? {
         screen.tell("Approve", "Rejected: the pipeline stops here. Nothing has changed.");
-        return Ok(Vec::new());
+        return Ok(Told { rejected: Some(execution), ..Told::default() });
     }
     let flipped = flip::flip(screen, pipeline, &mut execution, &FLIP_BUILD).await?;
-    tell_result(screen, "Flip", &flipped)?;
+    tell_result(screen, &flipped)?;
 
     screen.heading("4  The roll-back");
     screen.tell(
@@ -45,13 +54,13 @@ pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pi
     );
     if !approved(screen, people, &format!("Make {FIRST} production again? [Enter approves, n rejects]")).await? {
         screen.tell("Approve", &format!("Rejected: {SECOND} stays in production."));
-        return Ok(flipped.lost);
+        return Ok(Told { lost: flipped.lost, rejected: None });
     }
     let back = flip::flip(screen, pipeline, &mut execution, &ROLL_BACK).await?;
-    tell_result(screen, "Rollback", &back)?;
+    tell_result(screen, &back)?;
     let (served, failed) = (flipped.served + back.served, flipped.failed + back.failed);
     screen.heading(&format!("{} requests over flip and roll-back, {} failed", thousands(served), thousands(failed)));
-    Ok([flipped.lost, back.lost].concat())
+    Ok(Told { lost: [flipped.lost, back.lost].concat(), rejected: None })
 }
 
 async fn first_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<()> {
@@ -70,9 +79,7 @@ async fn first_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<()> {
     }
     screen
         .tell("Deploy", &format!("The stack has made the load balancer {LOAD_BALANCER} and two ECS services of two tasks each."));
-    for (port, what) in [(80, "production"), (8080, "rehearsal")] {
-        screen.tell("", &format!("{} is its port {port}, {what}.", url(pipeline, port)?));
-    }
+    show_ports(screen, pipeline).await?;
     Ok(())
 }
 
@@ -86,8 +93,9 @@ async fn second_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<Execut
     screen.tell(
         "Build",
         &format!(
-            "The deployer gives {SECOND} to the side on the test port; the live side keeps what it has. \
-             (It waits {} s for flips under way; outside this demo 20.)",
+            "The deployer gives {SECOND} to the side on the test port; the live side keeps what it has. It fences the test \
+             side first, so that no other execution promotes it while it is rebuilt, and waits for flips under way: {} s \
+             here, 20 s otherwise.",
             SETTLE.as_secs()
         ),
     );
@@ -98,13 +106,13 @@ async fn second_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<Execut
         pipeline.deploy(&built.images).await?
     };
     let services: Vec<_> = rolled.iter().map(|side| side.service()).collect();
-    screen.tell(
-        "Deploy",
-        &format!(
-            "Only {} changes, so production is not touched. See {SECOND} on {}",
-            services.join(" and "),
-            url(pipeline, 8080)?
-        ),
+    let services = services.join(" and ");
+    screen.tell("Deploy", &format!("Only {services} is rolled out; production is not touched. {SECOND} can be tried out now."));
+    show_ports(screen, pipeline).await?;
+    let (live, test) = (flip::version(pipeline, 80).await?, flip::version(pipeline, 8080).await?);
+    ensure!(
+        live == FIRST && test == SECOND,
+        "production answers {live} and the rehearsal {test}, expected {FIRST} and {SECOND}: the deployment went to the wrong side"
     );
     Ok(execution)
 }
@@ -122,7 +130,7 @@ pub(super) fn show_check(screen: &Screen, pipeline: &Pipeline, checked: &Invoked
     };
     let shown = |side: &str, image: &str| format!("{} ({})", of(image), of(side));
     let (live, test) = (shown("Live", "LiveImage"), shown("Test", "TestImage"));
-    screen.tell("Check", "The Lambda has read the load balancer and ECS, and says what a flip would do.");
+    screen.tell("Check", "The Lambda has read the load balancer and ECS. This is what an approval would do:");
     screen.grid(
         ["port", "now", "after the flip", "healthy now"],
         &[
@@ -130,31 +138,45 @@ pub(super) fn show_check(screen: &Screen, pipeline: &Pipeline, checked: &Invoked
             ["8080 rehearsal".to_owned(), test, live, healthy(of("Test"))],
         ],
     );
-    screen.tell("", of("Summary"));
+    sentences(screen, "", of("Summary"));
+    screen.tell("", &format!("(The Lambda worked for {}.)", flip::lambda(checked)));
     Ok(())
+}
+
+/// A summary, a sentence a line.
+fn sentences(screen: &Screen, who: &str, summary: &str) {
+    for (index, sentence) in summary.split_inclusive(". ").enumerate() {
+        screen.tell(if index == 0 { who } else { "" }, sentence.trim_end());
+    }
 }
 
 /// Tells a flip's summary, and what was lost.
 ///
 /// # Errors
 /// The job's failure.
-pub(super) fn tell_result(screen: &Screen, who: &str, flipped: &Flipped) -> Result<()> {
+pub(super) fn tell_result(screen: &Screen, flipped: &Flipped) -> Result<()> {
     let summary = flipped.invoked.variables()?.get("Summary").context("the job exported no Summary")?;
-    screen.tell(who, summary);
+    sentences(screen, "Lambda", summary);
     for lost in &flipped.lost {
         screen.tell("Lost", lost);
     }
     Ok(())
 }
 
-/// Where a listener's port is served.
+/// Shows where both ports are served, and which version answers there.
 ///
 /// # Errors
-/// Where there is no such listener.
-pub(super) fn url(pipeline: &Pipeline, port: u16) -> Result<String> {
-    let address =
-        pipeline.world.load_balancer.address(LOAD_BALANCER, port).with_context(|| format!("no listener on port {port}"))?;
-    Ok(if address.port() == 80 { format!("http://{}/", address.ip()) } else { format!("http://{address}/") })
+/// Where a port is not served.
+pub(super) async fn show_ports(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
+    for (port, what) in [(80, "Production"), (8080, "Rehearsal")] {
+        let served = pipeline.world.load_balancer.address(LOAD_BALANCER, port);
+        let address = served.with_context(|| format!("no listener on port {port}"))?;
+        let url = if address.port() == 80 { format!("http://{}/", address.ip()) } else { format!("http://{address}/") };
+        // Somebody else has the port, or only the administrator may use it.
+        let instead = if address.port() == port { String::new() } else { format!(" (instead of port {port})") };
+        screen.tell(what, &format!("{url} answers {}{instead}", flip::version(pipeline, port).await?));
+    }
+    Ok(())
 }
 
 async fn approved(screen: &Screen, people: &mut People, question: &str) -> Result<bool> {

@@ -22,7 +22,7 @@ pub struct Images {
 pub struct Built {
     /// What goes to which side.
     pub images: Images,
-    /// `build.json` as the deployer left it.
+    /// `build.json` as the deployer left it, on one line.
     pub file: String,
     /// What the deployer told meanwhile, by line.
     pub told: Vec<String>,
@@ -47,12 +47,16 @@ impl Pipeline {
                     .args(["--settle", &settle.as_secs().to_string()]);
             })
             .await?;
-        let told = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()).join("\n");
-        ensure!(output.status.success(), "the deployer ended with {}: {told}", output.status);
+        // The folder is this run's own, and tells a reader nothing.
+        let folder = format!("{}/", self.folder.path().display());
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace(&folder, "");
+        let told = [output.stderr, output.stdout].map(text).concat();
+        ensure!(output.status.success(), "the deployer ended with {}: {}", output.status, told.trim());
         let text = std::fs::read_to_string(&file)?;
         let images =
             serde_json::from_str(&text).with_context(|| format!("{} as the deployer left it: {text}", file.display()))?;
         execution.export("Build", [("TAG", tag.to_owned())]);
-        Ok(Built { images, file: text, told: told.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect() })
+        let file = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        Ok(Built { images, file, told: told.lines().map(str::to_owned).collect() })
     }
 }

@@ -1,0 +1,69 @@
+//! The demo as a person runs it: what it says, how it ends, and that it leaves nothing behind.
+#![expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+
+mod played;
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use played::Played;
+
+/// A minute for a demo that a person watches; here it shares its machine with other tests.
+const WITHIN: Duration = Duration::from_secs(120);
+
+#[test]
+fn without_questions_it_flips_and_rolls_back_and_loses_no_request() {
+    let ended = Played::start(&["--yes"], "").end(WITHIN);
+    assert_eq!(ended.code, Some(0), "{}", ended.text);
+    let figures = ended.text.lines().find(|line| line.contains("over flip and roll-back")).unwrap();
+    let requests: usize = figures.split(' ').next().unwrap().replace(',', "").parse().unwrap();
+    assert!(requests >= 5_000 && figures.ends_with(", 0 failed"), "{figures}");
+    assert!(ended.text.contains(r#"build.json: { "tag": "1.1", "Code1": "1.0", "Code2": "1.1" }"#), "{}", ended.text);
+}
+
+#[test]
+fn a_function_killed_in_the_middle_of_a_flip_is_delivered_its_event_again_and_finishes_it() {
+    // Approve, approve the roll-back, flip and kill, quit.
+    let ended = Played::start(&[], "\n\nk\nq\n").end(WITHIN);
+    assert_eq!(ended.code, Some(0), "{}", ended.text);
+    for expected in ["in 2 deliveries", "The process was killed", "Code2 (target group shop-code2, image 1.1) is live"] {
+        assert!(ended.text.contains(expected), "{expected:?} not in {}", ended.text);
+    }
+    assert_eq!(ended.text.matches("requests failed                        ┆ 0").count(), 3, "{}", ended.text);
+}
+
+#[test]
+fn a_rejected_approval_changes_nothing_and_can_be_retried() {
+    let ended = Played::start(&[], "n\n\ns\nq\n").end(WITHIN);
+    assert_eq!(ended.code, Some(0), "{}", ended.text);
+    let (before, after) = ended.text.split_once("It stays up").unwrap();
+    assert!(before.contains("Rejected"), "{before}");
+    assert!(after.contains("answers 1.0") && after.contains("approval until production answers 1.1"), "{after}");
+    assert!(after.contains("80 live"), "{after}");
+}
+
+#[test]
+fn with_nobody_to_ask_it_says_so() {
+    let ended = Played::start(&[], "").end(WITHIN);
+    assert_eq!(ended.code, Some(1), "{}", ended.text);
+    assert!(ended.text.contains("Pass --yes"), "{}", ended.text);
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    for until in ["starting the local AWS", "The second build", "3  The approval", "4  The roll-back"] {
+        let mut demo = Played::start(&["--yes", "--stay"], "");
+        demo.wait_for(until, WITHIN);
+        let started = demo.descendants();
+        demo.signal(Signal::SIGINT);
+        let ended = demo.end(Duration::from_secs(10));
+        assert_eq!(ended.code, Some(130), "{}", ended.text);
+        assert_eq!(ended.temporary_files, Vec::<String>::new(), "after {until:?}");
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while started.iter().any(played::Process::lives) {
+            assert!(Instant::now() < deadline, "after {until:?} some of {started:?} still run");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
