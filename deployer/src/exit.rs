@@ -122,6 +122,8 @@ fn unfit_exit(unfit: &Unfit) -> Exit {
         | Unfit::NoForward { .. }
         | Unfit::NoTwin { .. }
         | Unfit::Tangled { .. }
+        | Unfit::Shared { .. }
+        | Unfit::Overfull { .. }
         | Unfit::SameGroup { .. }
         | Unfit::Undecided { .. }
         | Unfit::Disagree { .. }

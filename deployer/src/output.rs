@@ -1,7 +1,7 @@
 //! What a person sees: steps and warnings on standard error, results on standard output.
 
 use clap::builder::styling::AnsiColor;
-use comfy_table::{Cell, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
@@ -43,6 +43,9 @@ pub fn json(value: &impl Serialize) {
 #[must_use]
 pub fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header.iter().map(Cell::new));
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().map(Cell::new));
     table
 }

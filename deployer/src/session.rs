@@ -30,7 +30,7 @@ impl Session {
     pub async fn open(timeout: Duration) -> Result<Self, Failure> {
         let call_timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok()).map_err(Failure::Usage)?;
         let config = blue_green::aws::settings(call_timeout).await;
-        if config.region().is_none() {
+        if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(Failure::Usage("no Region is set; set AWS_REGION, or AWS_PROFILE to a profile that has one".to_owned()));
         }
         credentials(&config).await?;

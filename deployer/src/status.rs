@@ -11,7 +11,7 @@ use comfy_table::{Cell, Color};
 use serde::Serialize;
 
 use crate::args::ShowArgs;
-use crate::doctor::{Finding, groups::labels};
+use crate::doctor::{Finding, Severity, groups::labels, listeners};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::session::Session;
@@ -26,7 +26,8 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let survey = survey(&topology, &args.target.ports.0)?;
     let groups: Vec<_> = topology.groups.values().collect();
     let running = session.ecs().behind(&groups, args.cluster.name()).await?;
-    let status = Status::new(&topology, &survey, &running);
+    let (found, _) = listeners::examine(&topology, &args.target.ports.0);
+    let status = Status::new(&topology, &survey, &running, found);
     if args.json {
         output::json(&status);
     } else {
@@ -41,7 +42,7 @@ struct Status {
     arn: String,
     versions: Vec<Version>,
     rules: Vec<Rule>,
-    /// The last flip of each pair, where one was made.
+    /// The last flip of each pair, where one was made; groups by name.
     flips: Vec<LastFlip>,
     warnings: Vec<Finding>,
     notes: Vec<String>,
@@ -105,14 +106,14 @@ struct LastFlip {
 }
 
 impl Status {
-    fn new(topology: &Topology, survey: &Survey<'_>, running: &BTreeMap<String, Running>) -> Self {
+    fn new(topology: &Topology, survey: &Survey<'_>, running: &BTreeMap<String, Running>, found: Vec<Finding>) -> Self {
         let mut status = Self {
             load_balancer: topology.name.clone(),
             arn: topology.arn.clone(),
             versions: Vec::new(),
             rules: sides(survey).map(|side| rule(topology, side)).collect(),
             flips: Vec::new(),
-            warnings: Vec::new(),
+            warnings: found.into_iter().filter(|finding| finding.severity != Severity::Notes).collect(),
             notes: survey.left.clone(),
         };
         let mut alone: BTreeSet<&String> = topology.groups.keys().collect();
@@ -137,7 +138,7 @@ impl Status {
             status.flips.extend(marks(topology, pair).flip.map(|flip| {
                 let (promoted, retired) =
                     if flip.promotes(&pair.first) { (&pair.first, &pair.second) } else { (&pair.second, &pair.first) };
-                let name = |arn: &str| topology.short(arn).to_owned();
+                let name = |arn: &str| topology.group(arn).map_or(arn, |group| &group.name).to_owned();
                 LastFlip {
                     id: flip.id.to_string(),
                     promoted: name(promoted),

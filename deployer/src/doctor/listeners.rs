@@ -68,10 +68,12 @@ fn unfit_mend(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> String 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
     findings.extend(survey.lonely.iter().map(|index| lonely(topology, &survey.twins[*index])));
+    let tangled = survey.tangled.iter().map(|(_, unfit)| Finding::blocks(unfit.to_string(), unfit_mend(topology, &survey.ports, unfit)));
+    findings.extend(tangled);
     findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
-        if side.forward.stickiness.is_some() {
+        if side.forward.stickiness.on {
             findings.push(Finding::notes(format!(
                 "{} has group stickiness: a flip gives it one group alone, so that clients really move, and a roll-back waits for health checks",
                 side.describe()

@@ -2,7 +2,7 @@
 
 mod finding;
 pub mod groups;
-mod listeners;
+pub mod listeners;
 
 use std::collections::BTreeMap;
 
@@ -100,19 +100,24 @@ struct Shown<'a> {
 }
 
 fn print(load_balancer: &str, findings: &[Finding], blocks: bool) {
+    let mut table = output::table(&["", "", "found"]);
     for (number, finding) in (1..).zip(findings) {
-        let mut table = output::table(&[]);
         let colour = match finding.severity {
             Severity::Blocks => Color::Red,
             Severity::Warns => Color::Yellow,
             Severity::Notes => Color::Reset,
         };
         table.add_row(vec![Cell::new(number), Cell::new(finding.severity).fg(colour), Cell::new(&finding.what)]);
-        anstream::println!("{}", table.trim_fmt());
-        if let Some(mend) = &finding.mend {
-            // Outside the table, so that it can be copied whole.
-            anstream::println!("  {mend}\n");
-        }
+    }
+    if !findings.is_empty() {
+        anstream::println!("{table}");
+    }
+    // Beside the table, each on a line of its own, so that they can be copied whole.
+    let mends: Vec<_> = (1..).zip(findings).filter_map(|(number, finding)| Some((number, finding.mend.as_ref()?))).collect();
+    if !mends.is_empty() {
+        anstream::println!("\nTo mend (words in capitals are to be filled in):");
+        mends.iter().for_each(|(number, mend)| anstream::println!("{number:>3}  {mend}"));
+        anstream::println!();
     }
     let count = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (blocking, warning) = (count(Severity::Blocks), count(Severity::Warns));

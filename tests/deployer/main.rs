@@ -1,0 +1,13 @@
+//! The real deployer against the local AWS: what it writes, what it refuses, what it shows.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod bad_input;
+mod build_json;
+mod doctor;
+mod faults;
+mod fence;
+mod plan;
+mod running;
+mod stage;
+mod status;
+mod unfence;
