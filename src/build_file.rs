@@ -100,10 +100,14 @@ impl BuildFile {
     }
 }
 
-/// A found value for a message: short, and in JSON's own form, so that control characters are escaped.
+/// A found value for a message: short, in JSON's own form, and with the control characters escaped that JSON takes as
+/// they are (line ends between values, DEL and C1 within a text).
 fn shown(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
+    let mut short = String::new();
+    for c in text.chars().take(60) {
+        if c.is_control() { short.extend(c.escape_unicode()) } else { short.push(c) }
+    }
+    if text.chars().count() > 60 { format!("{short}…") } else { short }
 }
 
 /// An object's entries in their order, values as they were written.

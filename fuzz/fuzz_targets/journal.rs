@@ -1,0 +1,7 @@
+//! Fuzzes `properties::journal`.
+#![no_main]
+
+#[path = "../properties/mod.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| properties::journal::holds(data));

@@ -1,0 +1,31 @@
+//! What holds for any bytes, by what reads them. The fuzz targets try random bytes; `tests/corpus` tries again those that
+//! are kept in `fuzz/corpus`.
+#![allow(dead_code, reason = "each fuzz target takes one of these")]
+
+pub mod build_json;
+pub mod event;
+pub mod fence;
+pub mod journal;
+pub mod parameters;
+
+/// Every property by the name of its fuzz target, which is also the folder of its corpus.
+pub const ALL: [(&str, fn(&[u8])); 5] = [
+    ("build_json", build_json::holds),
+    ("event", event::holds),
+    ("fence", fence::holds),
+    ("journal", journal::holds),
+    ("parameters", parameters::holds),
+];
+
+/// The most characters of a tag's value, and which ones it may hold (Elastic Load Balancing, AddTags).
+fn assert_fits_a_tag(value: &str) {
+    assert!(value.chars().count() <= 256, "{} characters: {value:?}", value.chars().count());
+    let legal = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
+    assert!(value.chars().all(legal), "{value:?}");
+}
+
+/// A message for people: there is one, and nothing in it moves a terminal's cursor or begins another log line.
+fn assert_readable(message: &str) {
+    assert!(!message.is_empty());
+    assert!(!message.chars().any(char::is_control), "{message:?}");
+}
