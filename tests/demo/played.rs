@@ -1,12 +1,13 @@
 //! A demo that is being played: its process, what it says, and the processes it started.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -47,6 +48,7 @@ impl Played {
             .arg("demo")
             .args(arguments)
             .env("TMPDIR", temporary.path())
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -72,9 +74,9 @@ impl Played {
         }
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to it and to the processes of its group, as Ctrl-C at a terminal does.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
+        killpg(Pid::from_raw(self.process.id().try_into().unwrap()), signal).unwrap();
     }
 
     /// The processes it has started, and those that they have.
