@@ -7,4 +7,5 @@ mod direct;
 mod figures;
 mod flips;
 mod refusals;
+mod soak;
 mod stage;

@@ -16,4 +16,5 @@ pub mod load;
 pub mod load_balancer;
 pub mod ministack;
 pub mod pipeline;
+pub mod soak;
 pub mod world;

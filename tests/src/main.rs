@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local_aws::demo::{self, Ended};
+use local_aws::soak;
 
 /// The exit code of a process that Ctrl-C ended, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -34,15 +35,20 @@ enum Verb {
     /// Play a release, from its build to production and back
     #[command(after_help = DEMO_HELP)]
     Demo(demo::Options),
+    /// Flip many times in a row under load, and show the figures; exit code 1 where something was lost
+    Soak(soak::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { verb: Verb::Demo(options) } = Cli::parse();
-    match demo::run(options).await {
+    let ended = match Cli::parse().verb {
+        Verb::Demo(options) => demo::run(options).await,
+        Verb::Soak(options) => soak::run(options).await.map(|lost| if lost.is_empty() { Ended::Well } else { Ended::Lost(lost) }),
+    };
+    match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::Lost(lost)) => {
-            eprintln!("error: clients did not get what they should:");
+            eprintln!("error: not everything was as it should be:");
             lost.iter().for_each(|sentence| eprintln!("  {sentence}"));
             ExitCode::FAILURE
         }
