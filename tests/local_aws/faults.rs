@@ -99,7 +99,7 @@ async fn access_denied_names_the_action_and_the_resource() {
     assert_eq!(
         error.message().unwrap(),
         format!(
-            "User: arn:aws:sts::{}:assumed-role/blue-green-flip/test is not authorized to perform: elasticloadbalancing:AddTags \
+            "User: arn:aws:sts::{}:assumed-role/{ANY_ROLE}/test is not authorized to perform: elasticloadbalancing:AddTags \
              on resource: {arn} because no identity-based policy allows the elasticloadbalancing:AddTags action",
             world.account()
         )
