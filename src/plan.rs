@@ -14,7 +14,7 @@ use crate::pairs::stray;
 use crate::parameters::Parameters;
 use crate::safety::{self, Blocked, pair_of, twins_of};
 use crate::topology::{Action, ActionKind, Forward, IS_PRODUCTION, RuleId, TargetGroup, Topology, Weighted, arn_tail};
-use crate::twins::{Side, Survey, Twin};
+use crate::twins::{Side, Survey};
 use crate::unfit::Unfit;
 
 /// The weight of a group that gets every request.
@@ -174,7 +174,7 @@ pub fn plan(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timesta
     for promotion in &promotions {
         write_promotion(topology, &survey, promotion, &Author { id, instead_of: None, now }, &mut plan);
     }
-    plan.rest.extend(is_production(topology, &promotions));
+    plan.rest.extend(is_production(topology, &promotions, &plan.journal));
     plan.promotions = promotions;
     fits(topology, &plan)?;
     Ok(plan)
@@ -200,7 +200,7 @@ pub fn plan_back(
         write_promotion(topology, &survey, &back, &Author { id: &over, instead_of: Some(&asker.flip), now }, &mut plan);
         plan.promotions.push(back);
     }
-    plan.rest.extend(is_production(topology, &plan.promotions));
+    plan.rest.extend(is_production(topology, &plan.promotions, &plan.journal));
     Ok(plan)
 }
 
@@ -307,31 +307,43 @@ struct Author<'a> {
 
 fn write_promotion(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, author: &Author<'_>, plan: &mut Plan) {
     let rules_before = plan.rules().count();
+    let mut alone: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let (promoted, retired) = (&promotion.promoted, &promotion.retired);
     for twin in twins_of(survey, promotion) {
-        let sticky = sticky(topology, promotion, twin);
-        let alone = sticky.is_some();
-        let live = turn(topology, &twin.live, &promotion.promoted, &promotion.retired, alone);
-        plan.notes.extend(sticky.filter(|_| live.is_some()).map(|why| {
-            format!("{} names only one of the two groups, since {why}: its clients move at once, and a roll-back waits for health checks", twin.live.describe())
-        }));
-        plan.live.extend(live);
-        plan.rest.extend(turn(topology, &twin.test, &promotion.retired, &promotion.promoted, alone));
+        for (side, serving, resting, writes) in
+            [(twin.live, promoted, retired, &mut plan.live), (twin.test, retired, promoted, &mut plan.rest)]
+        {
+            let sticky = sticky(topology, promotion, &side);
+            let write = turn(topology, &side, serving, resting, sticky.is_some());
+            if let (Some(why), Some(_)) = (sticky, &write) {
+                alone.entry(why).or_default().push(side.describe());
+            }
+            writes.extend(write);
+        }
     }
+    let unnamed = !alone.is_empty()
+        && !twins_of(survey, promotion).iter().any(|twin| twin.test.forward.groups().any(|group| group == retired));
+    plan.notes.extend(alone.into_iter().map(|(why, sides)| {
+        format!("one group of the pair alone is written, since {why}, so that clients move at once: {}", sides.join("; "))
+    }));
+    plan.notes.extend(unnamed.then(|| {
+        format!("no rule names {} for a moment: the test port waits until its targets are checked anew", topology.short(retired))
+    }));
     let moved = plan.rules().count() > rules_before;
     let standing = pair_of(survey, promotion).map_or(Standing::New, |pair| standing(topology, pair, author.id));
     plan.changes |= moved || standing == Standing::Current;
     plan.journal.extend(journal(topology, survey, promotion, author, moved));
 }
 
-/// Why a twin is written with one group of the pair alone, where it is.
-fn sticky(topology: &Topology, promotion: &Promotion, twin: &Twin<'_>) -> Option<&'static str> {
-    if [twin.live, twin.test].iter().any(|side| side.forward.stickiness.on) {
-        return Some("it has group stickiness, which outranks weights");
+/// Why a side is written with one group of the pair alone, where it is.
+fn sticky(topology: &Topology, promotion: &Promotion, side: &Side<'_>) -> Option<&'static str> {
+    if side.forward.stickiness.on {
+        return Some("group stickiness outranks weights");
     }
     [&promotion.promoted, &promotion.retired]
         .into_iter()
         .any(|arn| topology.group(arn).is_some_and(|group| group.sticky))
-        .then_some("its targets are sticky, and such a group may share an action only with group stickiness")
+        .then_some("groups with sticky targets may share an action only with group stickiness")
 }
 
 /// The write that makes a side serve `serving`, where it does not yet.
@@ -379,23 +391,34 @@ fn weighted(now: &Forward, serving: &str, resting: &str) -> Forward {
 }
 
 /// The labels that tell which groups are live: one write for all that become live, one for the others.
-fn is_production(topology: &Topology, promotions: &[Promotion]) -> Vec<Write> {
+fn is_production(topology: &Topology, promotions: &[Promotion], journal: &[Write]) -> Vec<Write> {
     let promoted: Vec<&str> = promotions.iter().map(|promotion| promotion.promoted.as_str()).collect();
     let retired: Vec<&str> = promotions.iter().map(|promotion| promotion.retired.as_str()).collect();
-    [label(topology, &promoted, IS_PRODUCTION, "true"), label(topology, &retired, IS_PRODUCTION, "false")].concat()
+    let unlabelled = |group: &TargetGroup| {
+        journal.iter().any(|write| matches!(write, Write::Tag { groups, tags, .. } if tags.contains_key(IS_PRODUCTION) && groups.contains(&group.arn)))
+    };
+    let live = put(topology, &promoted, IS_PRODUCTION, "true", |group| unlabelled(group) || lacks(group, IS_PRODUCTION, "true"));
+    [live, label(topology, &retired, IS_PRODUCTION, "false")].concat()
 }
 
 /// The writes that put one tag on groups, on those where it is not there yet.
 #[must_use]
 pub fn label(topology: &Topology, groups: &[&str], key: &str, value: &str) -> Vec<Write> {
-    let lacks = |group: &&TargetGroup| group.tags.get(key).map(String::as_str) != Some(value);
-    let lacking: Vec<&TargetGroup> = groups.iter().filter_map(|arn| topology.group(arn)).filter(lacks).collect();
+    put(topology, groups, key, value, |group| lacks(group, key, value))
+}
+
+fn lacks(group: &TargetGroup, key: &str, value: &str) -> bool {
+    group.tags.get(key).map(String::as_str) != Some(value)
+}
+
+fn put(topology: &Topology, groups: &[&str], key: &str, value: &str, wants: impl Fn(&TargetGroup) -> bool) -> Vec<Write> {
+    let wanting: Vec<&TargetGroup> = groups.iter().filter_map(|arn| topology.group(arn)).filter(|group| wants(group)).collect();
     let write = |groups: &[&TargetGroup]| Write::Tag {
         groups: groups.iter().map(|group| group.arn.clone()).collect(),
         called: groups.iter().map(|group| topology.short(&group.arn)).collect::<Vec<_>>().join(", "),
         tags: BTreeMap::from([(key.to_owned(), value.to_owned())]),
     };
-    lacking.chunks(TAGGED_AT_ONCE).map(write).collect()
+    wanting.chunks(TAGGED_AT_ONCE).map(write).collect()
 }
 
 /// The journal's write: the flip, where rules are to move and it is not there yet on both groups; or only the id
@@ -423,5 +446,11 @@ fn journal(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, auth
         _ => seen.past,
     };
     let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
-    Some(tag_both(topology, promotion, &[(FLIP, flip.to_string()), (PAST, past), (BUILD, NO_FENCE.to_owned())]))
+    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past), (BUILD, NO_FENCE.to_owned())];
+    // A label that already says that the promoted group is live would make this flip look like one that was made and
+    // undone by hand, if the process died now: it goes in the same call.
+    if topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
+        tags.push((IS_PRODUCTION, "false".to_owned()));
+    }
+    Some(tag_both(topology, promotion, &tags))
 }

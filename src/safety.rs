@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::intent::{Promotion, Standing, marks, standing};
 use crate::journal::{FlipId, Marks};
 use crate::parameters::Parameters;
-use crate::topology::{Serves, TargetGroup, Topology};
+use crate::topology::{IS_PRODUCTION, Serves, TargetGroup, Topology};
 use crate::twins::{Pair, Survey, Twin};
 
 /// Why a flip is refused, with its numbers. CodePipeline gets JobFailed.
@@ -86,6 +86,16 @@ pub enum Blocked {
         /// The job's or the request's id.
         job: String,
         /// The group that is live.
+        live: String,
+    },
+    /// This flip was made, and somebody put the listeners back by hand since.
+    #[error(
+        "flip {id} was made, and the listeners were put back by other means since: {live} is live. A copy of its event, or a Retry, changes nothing; start a new execution, or name the group with PromoteTo"
+    )]
+    Undone {
+        /// The flip.
+        id: String,
+        /// The group that is live now.
         live: String,
     },
     /// A rule shares its traffic between groups, or gives none of them any.
@@ -174,7 +184,8 @@ pub fn guard(
 fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId, live: bool) -> Result<(), Blocked> {
     let Some(pair) = survey.pairs.keys().find(|pair| pair.holds(&promotion.promoted)) else { return Ok(()) };
     let wanted = match standing(topology, pair, id) {
-        Standing::New | Standing::Current => return Ok(()),
+        Standing::New => return Ok(()),
+        Standing::Current => return undone(topology, survey, promotion, id),
         Standing::Earlier { promoted } => promoted,
     };
     // What it asked for is what is there: nothing to do, and so nothing to refuse.
@@ -186,6 +197,18 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
     let now_live = flip.map(|flip| if flip.promotes(&pair.first) { &pair.first } else { &pair.second });
     let live = now_live.map_or_else(|| "another group".to_owned(), |arn| topology.describe(arn));
     Err(Blocked::Superseded { id: id.to_string(), by, since, live })
+}
+
+/// The labels are written last: where they say that this flip was made and every live rule says that it was not, a
+/// person has put the rules back, and a late copy of the event must not undo that.
+fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId) -> Result<(), Blocked> {
+    let label = |arn: &str| topology.group(arn).and_then(|group| group.tag(IS_PRODUCTION));
+    let made = label(&promotion.promoted) == Some("true") && label(&promotion.retired) == Some("false");
+    let back = twins_of(survey, promotion).iter().all(|twin| twin.live.forward.serves_only(&promotion.retired));
+    if made && back {
+        return Err(Blocked::Undone { id: id.to_string(), live: topology.describe(&promotion.retired) });
+    }
+    Ok(())
 }
 
 fn mixed(topology: &Topology, twins: &[&Twin<'_>]) -> Result<(), Blocked> {

@@ -97,12 +97,48 @@ impl Arena {
         let keys = ["bluegreen:flip", "bluegreen:past", "bluegreen:build"].map(str::to_owned);
         elb.remove_tags().set_resource_arns(Some(groups)).set_tag_keys(Some(keys.to_vec())).send().await.unwrap();
         for (name, arn) in &self.balancer.groups {
-            let live = if name.ends_with("code1") { "true" } else { "false" };
-            let tag = Tag::builder().key("IsProduction").value(live).build();
-            elb.add_tags().resource_arns(arn).tags(tag).send().await.unwrap();
+            let (live, image) = if name.ends_with("code1") { ("true", "v1") } else { ("false", "v2") };
+            let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+            let tags = vec![tag("IsProduction", live), tag("Image", image)];
+            elb.add_tags().resource_arns(arn).set_tags(Some(tags)).send().await.unwrap();
         }
         self.run += 1;
         self.world.gateway.reset_calls();
+    }
+
+    /// Which group every live rule serves, and no test rule does; none where the rules disagree.
+    pub async fn live(&self) -> Option<String> {
+        let rules = self.rules().await;
+        let (live, test) = rules.split_at(rules.len() / 2);
+        let serving = |rule| weights(rule).into_iter().find(|(_, weight)| *weight == 100).map(|(group, _)| group);
+        let live: Vec<_> = live.iter().map(serving).collect();
+        let test: Vec<_> = test.iter().map(serving).collect();
+        let whole =
+            live.iter().all(|group| *group == live[0]) && test.iter().all(|group| *group == test[0]) && live[0] != test[0];
+        if whole { live.into_iter().next().flatten() } else { None }
+    }
+
+    /// Exchanges the groups of every rule, as a person at the console would: no journal, no labels.
+    pub async fn swap_by_hand(&self) {
+        let elb = self.world.elb();
+        for rule in self.rules().await {
+            let mut actions = rule.actions().to_vec();
+            for groups in actions.iter_mut().filter_map(|action| action.forward_config.as_mut()?.target_groups.as_mut()) {
+                groups.iter_mut().for_each(|group| group.weight = group.weight.map(|weight| 100 - weight));
+            }
+            if rule.is_default() == Some(true) {
+                let listener = self.listener_of(&rule);
+                elb.modify_listener().listener_arn(listener).set_default_actions(Some(actions)).send().await.unwrap();
+            } else {
+                elb.modify_rule().rule_arn(rule.rule_arn().unwrap()).set_actions(Some(actions)).send().await.unwrap();
+            }
+        }
+    }
+
+    /// Puts the `Image` tag on a group, as a stack does after a deployment.
+    pub async fn deployed(&self, group: &str, image: &str) {
+        let tag = Tag::builder().key("Image").value(image).build();
+        self.world.elb().add_tags().resource_arns(self.balancer.group(group).unwrap()).tags(tag).send().await.unwrap();
     }
 
     fn listener_of(&self, rule: &AwsRule) -> &str {
@@ -159,7 +195,6 @@ impl Arena {
         Ended {
             answer,
             rules: self.rules().await.iter().map(|rule| (port_of(self, rule), weights(rule))).collect(),
-            deliveries,
             calls,
             hit,
             accepted,

@@ -12,17 +12,6 @@ fn rounds() -> usize {
     if std::env::var_os("LONG").is_some() { 1000 } else { 50 }
 }
 
-/// Which group every live rule serves; none where they disagree.
-async fn live(arena: &Arena) -> Option<String> {
-    let rules = arena.rules().await;
-    let half = rules.len() / 2;
-    let serving = |rule| crate::arena::weights(rule).into_iter().find(|(_, weight)| *weight == 100).map(|(group, _)| group);
-    let live: Vec<_> = rules[..half].iter().map(serving).collect();
-    let test: Vec<_> = rules[half..].iter().map(serving).collect();
-    let whole = live.iter().all(|group| *group == live[0]) && test.iter().all(|group| *group == test[0]) && live[0] != test[0];
-    whole.then(|| live[0].clone()).flatten()
-}
-
 async fn at_once(arena: &Arena, lambdas: &[Lambda], parameters: &[Value]) -> Vec<(String, Answer)> {
     let jobs: Vec<String> = parameters.iter().map(|parameters| arena.world.jobs.create_job(&parameters.to_string())).collect();
     deliver_at_once(arena, lambdas, &jobs).await;
@@ -51,12 +40,12 @@ async fn the_same_event_delivered_twice_or_ten_times_at_once_is_one_flip() {
         let some = if round % 5 == 0 { &ten[..] } else { &ten[..2] };
         let job = arena.world.jobs.create_job(&arena.parameters(Asked::Job).to_string());
         deliver_at_once(&arena, some, &vec![job.clone(); some.len()]).await;
-        assert_eq!(live(&arena).await.as_deref(), Some("a-code2"), "round {round}");
+        assert_eq!(arena.live().await.as_deref(), Some("a-code2"), "round {round}");
         assert_eq!(Answer::of_job(&arena.world.jobs.state(&job).unwrap()), Answer::Succeeded, "round {round}");
         assert_eq!(arena.world.jobs.accepted(&job), 1);
         // Late copies change nothing.
         deliver_at_once(&arena, &some[..1], &[job]).await;
-        assert_eq!(live(&arena).await.as_deref(), Some("a-code2"), "round {round}, a late copy");
+        assert_eq!(arena.live().await.as_deref(), Some("a-code2"), "round {round}, a late copy");
     }
 }
 
@@ -75,7 +64,7 @@ async fn opposite_flips_at_once_leave_one_version_live_everywhere() {
             })
             .collect();
         let answers = at_once(&arena, some, &parameters).await;
-        let whole = live(&arena).await;
+        let whole = arena.live().await;
         assert!(whole.is_some(), "round {round} is split: {answers:#?}\n{:#?}", arena.rules().await);
         match answers.iter().filter(|(_, answer)| *answer == Answer::Succeeded).count() {
             0 => none += 1,
@@ -87,7 +76,7 @@ async fn opposite_flips_at_once_leave_one_version_live_everywhere() {
         // the journal, since tags know no compare-and-set.
         for (job, _) in answers.iter().take(2) {
             deliver_at_once(&arena, &some[..1], std::slice::from_ref(job)).await;
-            assert!(live(&arena).await.is_some(), "round {round}: a late copy of {job} split the rules");
+            assert!(arena.live().await.is_some(), "round {round}: a late copy of {job} split the rules");
         }
     }
     println!("several succeeded in {both} rounds, one in {one}, none in {none}");

@@ -3,7 +3,11 @@
 
 mod arena;
 mod concurrency;
+mod deployer;
 mod for_good;
+mod histories;
+mod interleavings;
+mod model;
 mod outcome;
 mod pairs;
 mod sweep;

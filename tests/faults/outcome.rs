@@ -2,7 +2,7 @@
 
 use local_aws::gateway::Call;
 use local_aws::jobs::JobState;
-use local_aws::lambda::{Invocation, Outcome};
+use local_aws::lambda::Outcome;
 
 /// What whoever asked was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,6 @@ pub struct Ended {
     pub answer: Answer,
     /// Each rule's port and weights.
     pub rules: Vec<(i32, Vec<(String, i32)>)>,
-    pub deliveries: Vec<Invocation>,
     /// The calls until the last delivery ended, not those of the further one.
     pub calls: Vec<Call>,
     /// Whether every fault struck.
@@ -99,6 +98,9 @@ impl Ended {
         if self.failed_requests > 0 {
             return Some(format!("{} requests failed", self.failed_requests));
         }
-        self.versions.iter().find(|version| !matches!(version.as_str(), "v1" | "v2")).map(|other| format!("version {other} was served"))
+        self.versions
+            .iter()
+            .find(|version| !matches!(version.as_str(), "v1" | "v2"))
+            .map(|other| format!("version {other} was served"))
     }
 }
