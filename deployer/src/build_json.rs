@@ -44,7 +44,7 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
             ));
             let tag = job.file.tag();
             job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)))?;
-            anstream::println!("Code1 and Code2 get {tag}: wrote {}", job.output.display());
+            output::print(&format_args!("Code1 and Code2 get {tag}: wrote {}\n", job.output.display()))?;
             Ok(Exit::Done)
         }
         Err(error) => Err(error.into()),
@@ -89,14 +89,11 @@ impl Job<'_> {
         }
         let (live, test) = (&codes.live, &codes.test);
         let verb = if retry { "keeps" } else { "gets" };
-        anstream::println!(
-            "{} (live) keeps {}, {} (test) {verb} {}: wrote {}",
-            live.0,
-            live.1,
-            test.0,
-            test.1,
-            self.output.display()
-        );
+        let output = self.output.display();
+        output::print(&format_args!(
+            "{} (live) keeps {}, {} (test) {verb} {}: wrote {output}\n",
+            live.0, live.1, test.0, test.1
+        ))?;
         Ok(Exit::Done)
     }
 
@@ -118,7 +115,11 @@ impl Job<'_> {
             fence.set(session).await?;
             let settle = self.args.settle;
             output::step(&format!("{} is fenced; waiting {} s for flips under way", seen.test.describe(), settle.as_secs()));
-            interrupts.unless(async { Ok::<_, Failure>(tokio::time::sleep(settle).await) }).await?;
+            let wait = async {
+                tokio::time::sleep(settle).await;
+                Ok::<_, Failure>(())
+            };
+            interrupts.unless(wait).await?;
             let reader = session.reader();
             let fresh = interrupts.unless(reader.again(topology)).await?;
             self.unmoved(seen, &fence, &fresh)?;
@@ -157,7 +158,11 @@ impl Job<'_> {
     }
 
     fn sides<'t>(&self, topology: &'t Topology) -> Result<Sides<'t>, Failure> {
-        let choice = Choice { service: self.args.service.clone(), group: self.args.group.clone() };
+        let choice = match (&self.args.service, &self.args.group) {
+            (Some(service), _) => Choice::Service(service.clone()),
+            (None, Some(group)) => Choice::Group(group.clone()),
+            (None, None) => Choice::Only,
+        };
         sides(topology, &self.args.target.ports.0, &choice, self.execution().is_some())
     }
 

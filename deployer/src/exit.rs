@@ -66,6 +66,9 @@ pub enum Failure {
         /// The system's reason.
         source: io::Error,
     },
+    /// Standard output takes nothing.
+    #[error("the result cannot be printed ({0}); look at where standard output goes")]
+    Output(io::Error),
     /// The load balancer is set up in a way that cannot be flipped, or is not there.
     #[error("{0}")]
     Unfit(#[from] Unfit),
@@ -108,7 +111,7 @@ impl Failure {
                 Class::NotFound | Class::Permanent => Exit::Other,
             },
             Self::Credentials => Exit::Permission,
-            Self::Unwritable { .. } | Self::Interrupted => Exit::Other,
+            Self::Unwritable { .. } | Self::Output(_) | Self::Interrupted => Exit::Other,
         }
     }
 }

@@ -1,18 +1,22 @@
 //! What a person sees: steps and warnings on standard error, results on standard output.
 
+use std::fmt;
+use std::io::{self, Write};
+
 use clap::builder::styling::AnsiColor;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::exit::Failure;
 
 /// Shows on standard error what the library has to tell while it works: calls that are tried again. The AWS SDK's own
 /// lines stay out, they hold whole answers.
 pub fn log() {
     let own = Targets::new().with_target("blue_green", LevelFilter::WARN);
-    let lines = fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).with_ansi(false);
     tracing_subscriber::registry().with(own).with(lines).init();
 }
 
@@ -33,10 +37,25 @@ pub fn error(text: &str) {
     anstream::eprintln!("{style}error:{style:#} {text}");
 }
 
-/// A result as JSON.
-pub fn json(value: &impl Serialize) {
-    // Every value that is printed has text keys: it cannot fail.
-    anstream::println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+/// A result, on standard output.
+///
+/// # Errors
+/// Where it cannot be written. Whoever closed the pipe has seen enough, and that is no error.
+pub fn print(result: &impl fmt::Display) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match write!(out, "{result}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A result as JSON, on standard output.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn json(result: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(result).map_err(|error| Failure::Output(error.into()))?;
+    print(&format_args!("{text}\n"))
 }
 
 /// A table without borders between its rows, as wide as the terminal at most.

@@ -1,10 +1,12 @@
 //! `deployer plan`: exactly the writes that a flip would make, and what would block it. Writes nothing.
 
+use std::fmt;
+
 use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
 use blue_green::safety::Blocked;
-use blue_green::topology::Topology;
-use comfy_table::{Cell, Color};
+use blue_green::topology::{RuleId, Topology};
+use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -36,9 +38,9 @@ pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     };
     let shown = Shown::new(&topology, plan(&topology, &asked, &Asker::new(&asked, UNKNOWN_ID), Timestamp::now()));
     if args.json {
-        output::json(&shown);
+        output::json(&shown)?
     } else {
-        shown.print();
+        output::print(&shown)?
     }
     Ok(if shown.outcome == Outcome::Refused { Exit::Refused } else { Exit::Done })
 }
@@ -115,38 +117,44 @@ impl Shown {
         }
         shown
     }
+}
 
-    fn print(&self) {
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Promoted { promoted, retired } in &self.promotions {
             match self.outcome {
-                Outcome::Flip => anstream::println!("A flip would make {promoted} live; {retired} would move to the test port."),
-                Outcome::NothingToDo | Outcome::Refused => anstream::println!("{promoted} is live already."),
+                Outcome::Flip => writeln!(f, "A flip would make {promoted} live; {retired} would move to the test port.")?,
+                Outcome::NothingToDo | Outcome::Refused => writeln!(f, "{promoted} is live already.")?,
             }
         }
         if !self.writes.is_empty() {
-            let mut table = output::table(&["phase", "call", "on", "before", "after"]);
-            for row in &self.writes {
-                let colour = if row.phase == "live" { Color::Yellow } else { Color::Reset };
-                table.add_row(vec![
-                    Cell::new(row.phase).fg(colour),
-                    Cell::new(row.call),
-                    Cell::new(&row.on),
-                    Cell::new(row.before.as_deref().unwrap_or_default()),
-                    Cell::new(&row.after),
-                ]);
-            }
-            anstream::println!("{table}");
+            writeln!(f, "{}", table(&self.writes))?;
         }
         match self.outcome {
             Outcome::Flip => {}
-            Outcome::NothingToDo => anstream::println!("A flip has nothing to move."),
+            Outcome::NothingToDo => writeln!(f, "A flip has nothing to move.")?,
             Outcome::Refused => {
-                anstream::println!("A flip would be refused, and nothing would be changed:");
-                self.reasons.iter().for_each(|reason| anstream::println!("  - {reason}."));
+                writeln!(f, "A flip would be refused, and nothing would be changed:")?;
+                self.reasons.iter().try_for_each(|reason| writeln!(f, "  - {reason}."))?;
             }
         }
-        self.notes.iter().for_each(|note| anstream::println!("note: {note}."));
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}."))
     }
+}
+
+fn table(writes: &[Row]) -> Table {
+    let mut table = output::table(&["phase", "call", "on", "before", "after"]);
+    for row in writes {
+        let colour = if row.phase == "live" { Color::Yellow } else { Color::Reset };
+        table.add_row(vec![
+            Cell::new(row.phase).fg(colour),
+            Cell::new(row.call),
+            Cell::new(&row.on),
+            Cell::new(row.before.as_deref().unwrap_or_default()),
+            Cell::new(&row.after),
+        ]);
+    }
+    table
 }
 
 fn row(phase: &'static str, write: &Write) -> Row {
@@ -157,8 +165,8 @@ fn row(phase: &'static str, write: &Write) -> Row {
         }
         Write::Actions { rule, called, before, after, .. } => {
             let call = match rule {
-                blue_green::topology::RuleId::Rule(_) => "ModifyRule",
-                blue_green::topology::RuleId::Default(_) => "ModifyListener",
+                RuleId::Rule(_) => "ModifyRule",
+                RuleId::Default(_) => "ModifyListener",
             };
             Row { phase, call, on: called.clone(), before: Some(before.clone()), after: after.clone() }
         }

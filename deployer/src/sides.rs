@@ -4,21 +4,34 @@
 
 use blue_green::intent::marks;
 use blue_green::journal::{FLIP, Flip};
+use blue_green::pairs::Pair;
 use blue_green::ports::PortPair;
-use blue_green::topology::{Serves, TargetGroup, Topology};
-use blue_green::twins::{Pair, Survey, survey};
+use blue_green::topology::{SERVICE, TargetGroup, Topology};
+use blue_green::twins::{Side, Survey, Twin, survey};
 
 use crate::exit::Failure;
 use crate::mend;
 use crate::refused::Refused;
 
 /// Which pair of groups is meant, where the load balancer carries several.
-#[derive(Clone, Debug, Default)]
-pub struct Choice {
-    /// The `Service` tag of one of its groups.
-    pub service: Option<String>,
-    /// The name or the ARN of one of its groups.
-    pub group: Option<String>,
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// The only one.
+    Only,
+    /// The one with this `Service` tag on one of its groups.
+    Service(String),
+    /// The one with a group of this name or ARN.
+    Group(String),
+}
+
+impl Choice {
+    fn fits(&self, group: &TargetGroup) -> bool {
+        match self {
+            Self::Only => true,
+            Self::Service(wanted) => group.tag(SERVICE) == Some(wanted),
+            Self::Group(wanted) => group.name == *wanted || group.arn == *wanted,
+        }
+    }
 }
 
 /// The two sides of one service.
@@ -70,76 +83,62 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
 }
 
 fn chosen<'s>(topology: &Topology, survey: &'s Survey<'_>, choice: &Choice) -> Result<&'s Pair, Refused> {
-    let pairs = || survey.pairs.keys().map(|pair| describe(topology, pair)).collect();
-    let holds = |pair: &Pair, matches: &dyn Fn(&TargetGroup) -> bool| {
-        [&pair.first, &pair.second].into_iter().filter_map(|arn| topology.group(arn)).any(matches)
-    };
-    let named = match (&choice.group, &choice.service) {
-        (Some(group), _) => Some(("--group", group)),
-        (None, Some(service)) => Some(("--service", service)),
-        (None, None) => None,
-    };
-    let fitting: Vec<&Pair> = match named {
-        Some(("--group", wanted)) => {
-            survey.pairs.keys().filter(|pair| holds(pair, &|group| group.name == *wanted || group.arn == *wanted)).collect()
-        }
-        Some((_, wanted)) => {
-            let tag = |group: &TargetGroup| group.tag(blue_green::topology::SERVICE) == Some(wanted);
-            survey.pairs.keys().filter(|pair| holds(pair, &tag)).collect()
-        }
-        None => survey.pairs.keys().collect(),
-    };
-    match (fitting.as_slice(), named) {
-        ([only], _) => Ok(only),
-        ([], None) => Err(Refused::NoPair { load_balancer: topology.name.clone(), found: lonely(topology, survey) }),
-        (_, None) => Err(Refused::SeveralPairs { load_balancer: topology.name.clone(), pairs: pairs() }),
-        (fitting, Some((option, wanted))) => Err(Refused::NotThatPair {
-            option,
-            wanted: wanted.clone(),
-            fitting: fitting.len(),
-            load_balancer: topology.name.clone(),
-            pairs: pairs(),
-        }),
+    let fits = |pair: &&Pair| groups(topology, pair).any(|group| choice.fits(group));
+    let fitting: Vec<&Pair> = survey.pairs.keys().filter(fits).collect();
+    if let [only] = fitting.as_slice() {
+        return Ok(only);
     }
+    let load_balancer = topology.name.clone();
+    let pairs = survey.pairs.keys().map(|pair| describe(topology, pair)).collect();
+    let (option, wanted) = match choice {
+        Choice::Only if fitting.is_empty() => return Err(Refused::NoPair { load_balancer, found: unpaired(topology, survey) }),
+        Choice::Only => return Err(Refused::SeveralPairs { load_balancer, pairs }),
+        Choice::Service(wanted) => ("--service", wanted.clone()),
+        Choice::Group(wanted) => ("--group", wanted.clone()),
+    };
+    Err(Refused::NotThatPair { option, wanted, fitting: fitting.len(), load_balancer, pairs })
+}
+
+fn groups<'a>(topology: &'a Topology, pair: &Pair) -> impl Iterator<Item = &'a TargetGroup> {
+    [&pair.first, &pair.second].map(|arn| topology.group(arn)).into_iter().flatten()
 }
 
 /// A pair for a person: `cart-code1 and cart-code2 (service main/cart)`.
 fn describe(topology: &Topology, pair: &Pair) -> String {
-    let groups: Vec<&TargetGroup> = [&pair.first, &pair.second].into_iter().filter_map(|arn| topology.group(arn)).collect();
-    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-    let mut services: Vec<&str> = groups.iter().filter_map(|group| group.tag(blue_green::topology::SERVICE)).collect();
+    let names: Vec<&str> = groups(topology, pair).map(|group| group.name.as_str()).collect();
+    let mut services: Vec<&str> = groups(topology, pair).filter_map(|group| group.tag(SERVICE)).collect();
     services.dedup();
     let names = names.join(" and ");
     if services.is_empty() { names } else { format!("{names} (service {})", services.join(" and ")) }
 }
 
-fn lonely(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
-    let told = survey.lonely.iter().map(|index| {
+/// What is there instead of a pair.
+fn unpaired(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
+    let lonely = survey.lonely.iter().map(|index| {
         let twin = &survey.twins[*index];
         format!("{} and port {} forward to {}", twin.live.describe(), twin.test.port, topology.weights(twin.live.forward))
     });
-    told.collect()
+    lonely.chain(survey.tangled.iter().map(|(_, unfit)| unfit.to_string())).collect()
 }
 
-/// The live and the test group of a pair, where all of its rules agree. A live rule without a twin counts too: what it
-/// serves is production.
+/// The live and the test group of a pair, where all rules agree. Every live rule that sends traffic to one of the two
+/// counts, also one without a twin or of another pair: what it serves is production.
 fn serving<'a>(topology: &'a Topology, survey: &Survey<'_>, pair: &Pair) -> Result<(&'a TargetGroup, &'a TargetGroup), Refused> {
-    let twins = || survey.pairs[pair].iter().map(|index| &survey.twins[*index]);
-    let is_live_port = |port: u16| survey.ports.iter().any(|ports| ports.live == port);
-    let alone = || {
-        let concerned = |group: &str| pair.holds(group);
-        survey.alone.iter().filter(move |side| {
-            is_live_port(side.port) && side.forward.targets.iter().any(|target| target.weight > 0 && concerned(&target.group))
-        })
-    };
+    let twins: Vec<&Twin<'_>> = survey.pairs[pair].iter().map(|index| &survey.twins[*index]).collect();
+    let on_live_port = |side: &&Side<'_>| survey.ports.iter().any(|ports| ports.live == side.port);
+    let sends = |side: &&Side<'_>| side.forward.targets.iter().any(|target| target.weight > 0 && pair.holds(&target.group));
+    let every = survey.twins.iter().map(|twin| &twin.live).chain(survey.alone.iter().filter(on_live_port));
+    let production: Vec<&Side<'_>> = every.filter(sends).collect();
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
-        let agreed = twins().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
-            && alone().all(|side| side.forward.serves() == Serves::One(live));
+        let agreed = twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
+            && production.iter().all(|side| side.forward.serves_only(live));
         if let (true, Some(live), Some(test)) = (agreed, topology.group(live), topology.group(test)) {
             return Ok((live, test));
         }
     }
-    let sides = twins().flat_map(|twin| [&twin.live, &twin.test]).chain(alone());
-    let rules = sides.map(|side| format!("{} forwards to {}", side.describe(), topology.weights(side.forward)));
+    let mut sides: Vec<&Side<'_>> = twins.into_iter().flat_map(|twin| [&twin.live, &twin.test]).collect();
+    let others: Vec<&Side<'_>> = production.into_iter().filter(|side| !sides.contains(side)).collect();
+    sides.extend(others);
+    let rules = sides.into_iter().map(|side| format!("{} forwards to {}", side.describe(), topology.weights(side.forward)));
     Err(Refused::Unclear { rules: rules.collect() })
 }

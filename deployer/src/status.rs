@@ -1,13 +1,14 @@
 //! `deployer status`: which version is on which port, and whether the labels tell the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use blue_green::intent::marks;
 use blue_green::journal::Marks;
 use blue_green::labels::{Running, is_live};
 use blue_green::topology::{TargetGroup, Topology};
 use blue_green::twins::{Side, Survey, survey};
-use comfy_table::{Cell, Color};
+use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
 use crate::args::ShowArgs;
@@ -29,9 +30,10 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let (found, _) = listeners::examine(&topology, &args.target.ports.0);
     let status = Status::new(&topology, &survey, &running, found);
     if args.json {
-        output::json(&status);
+        output::json(&status)?;
     } else {
-        status.print();
+        output::print(&status)?;
+        status.warn();
     }
     Ok(Exit::Done)
 }
@@ -152,51 +154,56 @@ impl Status {
         status
     }
 
-    fn print(&self) {
-        let mut table = output::table(&["port", "version", "image", "runs (ECS)", "healthy", "traffic", "target group"]);
-        for version in &self.versions {
-            let colour = match version.role {
-                Role::Live => Color::Green,
-                Role::Test => Color::Cyan,
-                Role::Unclear => Color::Red,
-                Role::Alone => Color::Reset,
-            };
-            let ill = version.healthy < version.registered || version.registered == 0;
-            table.add_row(vec![
-                Cell::new(version.place()).fg(colour),
-                Cell::new(version.identifier.as_deref().unwrap_or("-")).fg(colour),
-                Cell::new(version.image.as_deref().unwrap_or("-")),
-                Cell::new(version.runs.as_deref().unwrap_or("-")),
-                Cell::new(format!("{} of {}", version.healthy, version.registered)).fg(if ill {
-                    Color::Yellow
-                } else {
-                    Color::Reset
-                }),
-                Cell::new(version.shares()),
-                Cell::new(&version.group),
-            ]);
-        }
-        anstream::println!("{}\n{table}", self.load_balancer);
-        for flip in &self.flips {
-            anstream::println!("last flip: {} made {} live instead of {}, {}", flip.id, flip.promoted, flip.retired, flip.time);
-        }
-        for version in &self.versions {
-            if let Some(fence) = &version.fence {
-                anstream::println!(
-                    "fence: {} is being rebuilt with image {} by execution {} since {}",
-                    version.group,
-                    fence.image,
-                    fence.execution,
-                    fence.since
-                );
-            }
-        }
-        self.notes.iter().for_each(|note| anstream::println!("note: {note}"));
+    /// Warnings go to standard error, after the table.
+    fn warn(&self) {
         for warning in &self.warnings {
             output::warn(&warning.what);
             warning.mend.iter().for_each(|mend| output::step(&format!("  {mend}")));
         }
     }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n{}", self.load_balancer, table(&self.versions))?;
+        for flip in &self.flips {
+            writeln!(f, "last flip: {} made {} live instead of {}, {}", flip.id, flip.promoted, flip.retired, flip.time)?;
+        }
+        for version in &self.versions {
+            if let Some(Fenced { execution, image, since }) = &version.fence {
+                let group = &version.group;
+                writeln!(f, "fence: {group} is being rebuilt with image {image} by execution {execution} since {since}")?;
+            }
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
+    }
+}
+
+fn table(versions: &[Version]) -> Table {
+    let mut table = output::table(&["port", "version", "image", "runs (ECS)", "healthy", "traffic", "target group"]);
+    for version in versions {
+        let colour = match version.role {
+            Role::Live => Color::Green,
+            Role::Test => Color::Cyan,
+            Role::Unclear => Color::Red,
+            Role::Alone => Color::Reset,
+        };
+        let ill = version.healthy < version.registered || version.registered == 0;
+        table.add_row(vec![
+            Cell::new(version.place()).fg(colour),
+            Cell::new(version.identifier.as_deref().unwrap_or("-")).fg(colour),
+            Cell::new(version.image.as_deref().unwrap_or("-")),
+            Cell::new(version.runs.as_deref().unwrap_or("-")),
+            Cell::new(format!("{} of {}", version.healthy, version.registered)).fg(if ill {
+                Color::Yellow
+            } else {
+                Color::Reset
+            }),
+            Cell::new(version.shares()),
+            Cell::new(&version.group),
+        ]);
+    }
+    table
 }
 
 impl Version {

@@ -30,7 +30,7 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
     }
     let fenced: Vec<_> = groups.into_iter().filter_map(|group| Some((group, Marks::of(group).fence?))).collect();
     if fenced.is_empty() {
-        anstream::println!("{} has no fence: nothing to take off", topology.name);
+        output::print(&format_args!("{} has no fence: nothing to take off\n", topology.name))?;
         return Ok(Exit::Done);
     }
     let groups: Vec<&TargetGroup> = fenced.iter().map(|(group, _)| *group).collect();
@@ -49,13 +49,13 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
     }
     output::step(&table.to_string());
     if !args.yes && !confirmed()? {
-        anstream::println!("the fence stays");
+        output::print(&format_args!("the fence stays\n"))?;
         return Ok(Exit::Done);
     }
     let writer = session.writer();
     for (group, fence) in &fenced {
         fence::write(&writer, &group.arn, group.short(), NO_FENCE).await?;
-        anstream::println!("the fence of execution {} around {} is off", fence.execution, group.name);
+        output::print(&format_args!("the fence of execution {} around {} is off\n", fence.execution, group.name))?;
     }
     Ok(Exit::Done)
 }

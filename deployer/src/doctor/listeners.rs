@@ -68,7 +68,8 @@ fn unfit_mend(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> String 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
     findings.extend(survey.lonely.iter().map(|index| lonely(topology, &survey.twins[*index])));
-    let tangled = survey.tangled.iter().map(|(_, unfit)| Finding::blocks(unfit.to_string(), unfit_mend(topology, &survey.ports, unfit)));
+    let tangled =
+        survey.tangled.iter().map(|(_, unfit)| Finding::blocks(unfit.to_string(), unfit_mend(topology, &survey.ports, unfit)));
     findings.extend(tangled);
     findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
@@ -158,7 +159,8 @@ fn lonely(topology: &Topology, twin: &Twin<'_>) -> Finding {
 fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
     let ports = survey.ports.iter().find(|ports| ports.live == side.port || ports.test == side.port);
     let other = ports.map_or(side.port, |ports| if ports.live == side.port { ports.test } else { ports.live });
-    let paired = side.forward.groups().find_map(|group| {
+    let mut served = side.forward.targets.iter().filter(|target| target.weight > 0).map(|target| target.group.as_str());
+    let paired = served.find_map(|group| {
         let pair = survey.pairs.keys().find(|pair| pair.holds(group))?;
         Some((group, pair.other(group)))
     });
@@ -175,7 +177,7 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
             ),
         ),
         None => Finding::notes(format!(
-            "{} has no counterpart on port {other} and forwards to a group of no pair: a flip leaves it as it is",
+            "{} has no counterpart on port {other} and sends nothing to a group of a pair: a flip leaves it as it is",
             side.describe()
         )),
     }

@@ -5,6 +5,7 @@ pub mod groups;
 pub mod listeners;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use blue_green::aws::exposure::Exposure;
 use blue_green::labels::Running;
@@ -12,7 +13,7 @@ use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, plan};
 use blue_green::ports::PortPair;
 use blue_green::topology::Topology;
-use comfy_table::{Cell, Color};
+use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -36,10 +37,11 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure };
     let findings = examine(&seen, Timestamp::now());
     let blocks = findings.iter().any(|finding| finding.severity == Severity::Blocks);
+    let shown = Shown { load_balancer: &topology.name, fit: !blocks, findings: &findings };
     if args.json {
-        output::json(&Shown { load_balancer: &topology.name, fit: !blocks, findings: &findings });
+        output::json(&shown)?
     } else {
-        print(&topology.name, &findings, blocks);
+        output::print(&shown)?
     }
     Ok(if blocks { Exit::Refused } else { Exit::Done })
 }
@@ -99,7 +101,30 @@ struct Shown<'a> {
     findings: &'a [Finding],
 }
 
-fn print(load_balancer: &str, findings: &[Finding], blocks: bool) {
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.findings.is_empty() {
+            writeln!(f, "{}", table(self.findings))?;
+        }
+        // Beside the table, each on a line of its own, so that they can be copied whole.
+        let mends: Vec<_> =
+            (1..).zip(self.findings).filter_map(|(number, finding)| Some((number, finding.mend.as_ref()?))).collect();
+        if !mends.is_empty() {
+            writeln!(f, "\nTo mend (words in capitals are to be filled in):")?;
+            mends.iter().try_for_each(|(number, mend)| writeln!(f, "{number:>3}  {mend}"))?;
+            writeln!(f)?;
+        }
+        let count = |severity: Severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
+        let (blocking, warning) = (count(Severity::Blocks), count(Severity::Warns));
+        if self.fit {
+            writeln!(f, "{} can be flipped: nothing blocks, {warning} to look at.", self.load_balancer)
+        } else {
+            writeln!(f, "{} cannot be flipped yet: {blocking} blocking, {warning} to look at.", self.load_balancer)
+        }
+    }
+}
+
+fn table(findings: &[Finding]) -> Table {
     let mut table = output::table(&["", "", "found"]);
     for (number, finding) in (1..).zip(findings) {
         let colour = match finding.severity {
@@ -109,21 +134,5 @@ fn print(load_balancer: &str, findings: &[Finding], blocks: bool) {
         };
         table.add_row(vec![Cell::new(number), Cell::new(finding.severity).fg(colour), Cell::new(&finding.what)]);
     }
-    if !findings.is_empty() {
-        anstream::println!("{table}");
-    }
-    // Beside the table, each on a line of its own, so that they can be copied whole.
-    let mends: Vec<_> = (1..).zip(findings).filter_map(|(number, finding)| Some((number, finding.mend.as_ref()?))).collect();
-    if !mends.is_empty() {
-        anstream::println!("\nTo mend (words in capitals are to be filled in):");
-        mends.iter().for_each(|(number, mend)| anstream::println!("{number:>3}  {mend}"));
-        anstream::println!();
-    }
-    let count = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let (blocking, warning) = (count(Severity::Blocks), count(Severity::Warns));
-    if blocks {
-        anstream::println!("{load_balancer} cannot be flipped yet: {blocking} blocking, {warning} to look at.");
-    } else {
-        anstream::println!("{load_balancer} can be flipped: nothing blocks, {warning} to look at.");
-    }
+    table
 }
