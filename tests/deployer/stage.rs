@@ -1,12 +1,14 @@
 //! What every test of the deployer begins with.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use aws_sdk_ecs::types::{ContainerDefinition, LoadBalancer};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, Tag, TargetGroupTuple};
 use local_aws::world::{Created, LoadBalancerSpec, Pair, World, WorldOptions};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 
 /// What a build.json says before the deployer comes: other keys, in an order that is not the alphabet's.
 pub const BUILT: &str = "{\"tag\":\"v9\",\"commit\":\"a1b2\",\"number\":1.50}";
@@ -82,6 +84,21 @@ impl Stage {
         let output = run.await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs the deployer at a terminal on which somebody types, and says what the terminal shows.
+    pub async fn at_a_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        const TERMINAL: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+        let mut command = tokio::process::Command::new("python3");
+        command.args(["-c", TERMINAL]).arg(local_aws::world::binary("deployer")).args(arguments);
+        command.env_clear().envs(self.world.env_as("deployer")).env("ELB_NAME", "shop").env("TERM", "xterm");
+        command.env("PATH", std::env::var_os("PATH").unwrap());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        keyboard.write_all(typed.as_bytes()).await.unwrap();
+        let ended = child.wait_with_output().await.unwrap();
+        drop(keyboard);
+        (ended.status.code().unwrap(), String::from_utf8(ended.stdout).unwrap())
     }
 
     /// Runs the build step's job for an execution, without its wait.

@@ -56,10 +56,12 @@ async fn machines_get_json() {
 }
 
 #[tokio::test]
-async fn nothing_is_coloured_that_is_no_terminal() {
+async fn only_a_terminal_is_coloured() {
     let stage = Stage::new().await;
     for verb in ["status", "plan", "doctor"] {
         let run = stage.deployer(&[verb]).await;
         assert!(!run.out.contains('\x1b') && !run.err.contains('\x1b'), "{run:?}");
     }
+    let (_, shown) = stage.at_a_terminal(&["status"], "").await;
+    assert!(shown.contains("\x1b["), "{shown}");
 }

@@ -37,3 +37,16 @@ async fn one_group_can_be_named() {
     assert_eq!(stage.tag("shop-code1", FENCE).await.as_deref(), Some(THEIRS));
     assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some("-"));
 }
+
+#[tokio::test]
+async fn at_a_terminal_it_asks() {
+    let stage = Stage::new().await;
+    stage.set_tag("shop-code2", FENCE, THEIRS).await;
+    let (code, shown) = stage.at_a_terminal(&["unfence"], "n").await;
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("any execution may promote what runs there") && shown.contains("the fence stays"), "{shown}");
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(THEIRS));
+    let (code, shown) = stage.at_a_terminal(&["unfence"], "y").await;
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some("-"), "{shown}");
+}
