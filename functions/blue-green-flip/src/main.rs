@@ -3,11 +3,14 @@
 //! This file is wiring: settings, clients, the loop. What an event leads to is in `handler`.
 
 mod answer;
+mod back;
 mod check;
 mod failure;
 mod flip;
 mod handler;
 mod log;
+mod states;
+mod verify;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
