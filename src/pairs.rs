@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::journal::Marks;
-use crate::topology::{Forward, Serves, Topology};
+use crate::topology::{Serves, Topology};
 use crate::twins::{Survey, Twin};
 use crate::unfit::Unfit;
 
@@ -103,14 +103,12 @@ impl<'a> Partners<'a> {
 
     /// The pair that a twin belongs to; none where nothing tells it.
     fn pair_of(&self, topology: &Topology, twin: &Twin<'_>) -> Result<Option<Pair>, Unfit> {
-        let served = |forward: &'_ Forward| -> Vec<String> {
-            forward.targets.iter().filter(|target| target.weight > 0).map(|target| target.group.clone()).collect()
-        };
-        let mut served: BTreeSet<String> = [twin.live, twin.test].iter().flat_map(|side| served(side.forward)).collect();
-        if served.is_empty() {
-            served = named(twin).into_iter().map(str::to_owned).collect();
+        let sends = |group: &&str| [twin.live, twin.test].iter().any(|side| side.forward.sends_to(group));
+        let mut sent: Vec<&str> = named(twin).into_iter().filter(sends).collect();
+        if sent.is_empty() {
+            sent = named(twin);
         }
-        if let Some(group) = served.iter().find(|group| self.of(group).len() > 1) {
+        if let Some(group) = sent.iter().find(|group| self.of(group).len() > 1) {
             return Err(Unfit::Tangled {
                 group: topology.describe(group),
                 others: self.of(group).into_iter().map(|other| topology.describe(other)).collect(),
@@ -118,20 +116,23 @@ impl<'a> Partners<'a> {
             });
         }
         let pairs: BTreeSet<Pair> =
-            served.iter().flat_map(|group| self.of(group).into_iter().map(|other| Pair::new(group, other))).collect();
+            sent.iter().flat_map(|group| self.of(group).into_iter().map(|other| Pair::new(group, other))).collect();
         let mut pairs = pairs.into_iter();
         match (pairs.next(), pairs.next()) {
             (Some(pair), None) => Ok(Some(pair)),
             (Some(_), Some(_)) => Err(shared(topology, twin)),
-            (None, _) => Ok(journalled(topology, &served)),
+            (None, _) => Ok(journalled(topology, twin)),
         }
     }
 }
 
 /// The pair that the journal of a twin's only group names. Where targets are sticky, a flip that died between its writes
 /// leaves nothing else that tells it.
-fn journalled(topology: &Topology, served: &BTreeSet<String>) -> Option<Pair> {
-    let (Some(one), 1) = (served.first(), served.len()) else { return None };
+fn journalled(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
+    let Serves::One(one) = twin.live.forward.serves() else { return None };
+    if !twin.test.forward.serves_only(one) {
+        return None;
+    }
     let flip = Marks::of(topology.group(one)?).flip.filter(|flip| flip.names(one))?;
     let other = topology.groups.keys().find(|arn| *arn != one && flip.names(arn))?;
     Some(Pair::new(one, other))

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::intent::{Promotion, Standing, marks, standing};
 use crate::journal::{FlipId, Marks};
 use crate::parameters::Parameters;
-use crate::topology::{IS_PRODUCTION, Serves, TargetGroup, Topology};
+use crate::topology::{IS_PRODUCTION, TargetGroup, Topology};
 use crate::twins::{Pair, Survey, Twin};
 
 /// Why a flip is refused, with its numbers. CodePipeline gets JobFailed.
@@ -169,7 +169,7 @@ pub fn guard(
     let live = twins.iter().all(|twin| twin.live.forward.serves_only(&promotion.promoted));
     if let Some(group) = topology.group(&promotion.promoted) {
         superseded(topology, survey, promotion, id, live)?;
-        mixed(topology, &twins)?;
+        mixed(topology, &twins, promotion)?;
         image(group, asked)?;
         if !live {
             fence(group, asked)?;
@@ -211,9 +211,9 @@ fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &
     Ok(())
 }
 
-fn mixed(topology: &Topology, twins: &[&Twin<'_>]) -> Result<(), Blocked> {
+fn mixed(topology: &Topology, twins: &[&Twin<'_>], promotion: &Promotion) -> Result<(), Blocked> {
     for side in twins.iter().flat_map(|twin| [twin.live, twin.test]) {
-        if side.forward.serves() == Serves::Mixed {
+        if ![&promotion.promoted, &promotion.retired].into_iter().any(|group| side.forward.serves_only(group)) {
             return Err(Blocked::Mixed { rule: side.describe(), weights: topology.weights(side.forward) });
         }
     }

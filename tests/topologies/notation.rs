@@ -156,8 +156,8 @@ fn action(text: &str) -> ActionKind {
         });
     };
     let (groups, stickiness) = match forward.split_once(" sticky ") {
-        Some((groups, seconds)) => (groups, Some(Stickiness { seconds: Some(seconds.parse().unwrap()) })),
-        None => (forward, None),
+        Some((groups, seconds)) => (groups, Stickiness { on: true, seconds: Some(seconds.parse().unwrap()) }),
+        None => (forward, Stickiness::default()),
     };
     let weighted = |text: &str| {
         let (group, weight) = text.split_once(' ').unwrap_or((text, "1"));

@@ -1,0 +1,147 @@
+//! What must hold of a flip, said without the words of the plan: by what the rules did before and do after.
+
+use std::collections::BTreeSet;
+
+use blue_green::intent::Promotion;
+use blue_green::parameters::Parameters;
+use blue_green::plan::{Plan, Write};
+use blue_green::topology::{ActionKind, Forward, IS_PRODUCTION, Rule, Topology};
+
+use crate::after::{after, make};
+
+/// Everything that must hold of a plan, and the topology after it.
+pub fn held(topology: &Topology, asked: &Parameters, plan: &Plan) -> Topology {
+    let then = after(topology, plan);
+    for (port, live, rule, now) in rules(topology, asked, &then) {
+        let promotion = plan.promotions.iter().find(|promotion| concerns(rule, promotion));
+        match promotion.filter(|_| live.is_some()) {
+            Some(promotion) => exchanged(port, live == Some(true), rule, now, promotion),
+            None => assert_eq!(rule, now, "port {port}: a rule that the flip does not concern"),
+        }
+        assert_taken_by_aws(topology, rule, now);
+    }
+    only_own_tags(topology, &then, &plan.promotions);
+    never_without_a_rule(topology, plan);
+    then
+}
+
+/// Every rule with its port, whether that is a live or a test one of a complete pair, and the rule after the flip.
+fn rules<'a>(
+    topology: &'a Topology,
+    asked: &'a Parameters,
+    then: &'a Topology,
+) -> impl Iterator<Item = (u16, Option<bool>, &'a Rule, &'a Rule)> {
+    topology.listeners.iter().flat_map(|(port, listener)| {
+        let there = |port: u16| topology.listeners.contains_key(&port);
+        let pair = asked.ports.iter().find(|pair| [pair.live, pair.test].contains(port) && there(pair.live) && there(pair.test));
+        let live = pair.map(|pair| pair.live == *port);
+        listener.rules.iter().zip(&then.listeners[port].rules).map(move |(rule, now)| (*port, live, rule, now))
+    })
+}
+
+fn concerns(rule: &Rule, promotion: &Promotion) -> bool {
+    let sends = |forward: &Forward| forward.sends_to(&promotion.promoted) || forward.sends_to(&promotion.retired);
+    rule.forward().is_some_and(sends)
+}
+
+/// A rule serves what it is to serve, and nothing else in it changed.
+fn exchanged(port: u16, live: bool, rule: &Rule, now: &Rule, promotion: &Promotion) {
+    let (serving, resting) = (&promotion.promoted, &promotion.retired);
+    let (serving, resting) = if live { (serving, resting) } else { (resting, serving) };
+    let forward = now.forward().unwrap();
+    assert!(forward.serves_only(serving) && !forward.sends_to(resting), "port {port}: {now:?}");
+    assert_eq!(but_the_pair(rule, promotion), but_the_pair(now, promotion), "port {port}");
+}
+
+/// A rule without the groups of a pair.
+fn but_the_pair(rule: &Rule, promotion: &Promotion) -> Rule {
+    let mut rule = rule.clone();
+    for action in &mut rule.actions {
+        if let ActionKind::Forward(forward) = &mut action.kind {
+            forward.targets.retain(|target| target.group != promotion.promoted && target.group != promotion.retired);
+        }
+    }
+    rule
+}
+
+/// AWS takes at most five groups, each once, and sticky targets beside others only with group stickiness.
+fn assert_taken_by_aws(topology: &Topology, before: &Rule, now: &Rule) {
+    let (Some(forward), true) = (now.forward(), before != now) else { return };
+    let distinct: BTreeSet<&str> = forward.groups().collect();
+    assert!(distinct.len() == forward.targets.len() && distinct.len() <= 5, "{now:?}");
+    let sticky = distinct.iter().any(|group| topology.groups[*group].sticky);
+    assert!(!sticky || distinct.len() == 1 || forward.stickiness.on, "{now:?}");
+}
+
+/// Tags change on the groups of the flip only, and only the product's own.
+fn only_own_tags(topology: &Topology, then: &Topology, promotions: &[Promotion]) {
+    for (arn, group) in &topology.groups {
+        let others = |topology: &Topology| {
+            let mut tags = topology.groups[arn].tags.clone();
+            tags.retain(|key, _| !key.starts_with("bluegreen:") && key != IS_PRODUCTION);
+            tags
+        };
+        assert_eq!(others(topology), others(then));
+        if !promotions.iter().any(|promotion| [&promotion.promoted, &promotion.retired].contains(&arn)) {
+            assert_eq!(group.tags, then.groups[arn].tags, "{arn}");
+        }
+    }
+}
+
+/// Whatever the order of the writes within a phase: a rule names the promoted group at each moment, so that its health
+/// checks never stop; each live rule serves one of the two, or what it served; and the rules move after the journal.
+fn never_without_a_rule(topology: &Topology, plan: &Plan) {
+    for backwards in [false, true] {
+        let mut now = topology.clone();
+        for (phase, writes) in plan.phases() {
+            let mut writes: Vec<&Write> = writes.iter().collect();
+            if backwards {
+                writes.reverse();
+            }
+            for write in writes {
+                assert!(phase != "journal" || matches!(write, Write::Tag { .. }));
+                make(&mut now, write);
+                for promotion in &plan.promotions {
+                    let rules = || now.listeners.values().flat_map(|listener| &listener.rules).filter_map(Rule::forward);
+                    assert!(rules().any(|forward| forward.groups().any(|group| group == promotion.promoted)), "{plan}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether every rule of the promotions serves what it is to serve after the opposite flip: then that one restores it.
+pub fn one_way_round(topology: &Topology, asked: &Parameters, promotions: &[Promotion]) -> bool {
+    rules(topology, asked, topology).all(|(_, live, rule, _)| {
+        let Some(promotion) = promotions.iter().find(|promotion| concerns(rule, promotion)) else { return true };
+        let serving = if live == Some(true) { &promotion.retired } else { &promotion.promoted };
+        rule.forward().is_some_and(|forward| forward.serves_only(serving))
+    })
+}
+
+/// Two topologies have the same rules, but for what a flip cannot know: a plain forward comes back in the weighted form,
+/// and one with stickiness and both groups comes back with one.
+pub fn restored(topology: &Topology, back: &Topology, promotions: &[Promotion]) {
+    for (port, listener) in &topology.listeners {
+        for (rule, now) in listener.rules.iter().zip(&back.listeners[port].rules) {
+            let Some(promotion) = promotions.iter().find(|promotion| concerns(rule, promotion)) else {
+                assert_eq!(rule, now);
+                continue;
+            };
+            let of_pair = |rule: &Rule| {
+                let named = rule
+                    .forward()
+                    .unwrap()
+                    .groups()
+                    .filter(|group| [&promotion.promoted, &promotion.retired].contains(&&(*group).to_owned()));
+                named.count()
+            };
+            if of_pair(rule) == of_pair(now) {
+                assert_eq!(rule, now, "port {port}");
+            } else {
+                assert_eq!(but_the_pair(rule, promotion), but_the_pair(now, promotion));
+                assert_eq!(rule.forward().unwrap().serves(), now.forward().unwrap().serves());
+            }
+        }
+    }
+}
