@@ -134,6 +134,7 @@ impl<'de> Deserialize<'de> for Entries {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 mod tests {
     use super::{BuildFile, BuildFileError};
 
