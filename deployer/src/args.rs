@@ -121,9 +121,6 @@ pub struct BuildArgs {
     /// How long flips under way are waited for after the fence is set, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub settle: Duration,
-    /// Take over the fence that another execution left on the test side; its flip is refused from then on
-    #[arg(long)]
-    pub take_over: bool,
     /// Refuse where the live side runs another image than its Image tag says
     #[arg(long)]
     pub strict: bool,

@@ -108,8 +108,7 @@ impl Job<'_> {
         codes: &Codes,
         interrupts: &mut Interrupts,
     ) -> Result<(), Failure> {
-        let (elb, take_over) = (&self.args.target.elb, self.args.take_over);
-        let fence = Fence::new(elb, seen.test, execution, self.file.tag(), take_over, Timestamp::now())?;
+        let fence = Fence::new(seen.test, execution, self.file.tag(), Timestamp::now());
         let work = async {
             // Not to be interrupted: a write on its way must not arrive after the fence was looked for.
             fence.set(session).await?;

@@ -10,7 +10,6 @@ use blue_green::topology::{TargetGroup, Topology};
 use jiff::{Timestamp, Unit};
 
 use crate::output;
-use crate::refused::Refused;
 use crate::session::Session;
 
 /// How long taking a fence off again may take, when a run ends early.
@@ -27,34 +26,17 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// The fence that an execution is to have around a group, for an image.
-    ///
-    /// # Errors
-    /// [`Refused::Fenced`] where another execution's stands there, unless it is taken over.
-    pub fn new(
-        load_balancer: &str,
-        group: &TargetGroup,
-        execution: &str,
-        image: &str,
-        take_over: bool,
-        now: Timestamp,
-    ) -> Result<Self, Refused> {
+    /// The fence that an execution is to have around a group, for an image. Another execution's is replaced: a build that
+    /// was rejected, or whose deployment failed, leaves its fence behind, and the newer build is what goes there now.
+    #[must_use]
+    pub fn new(group: &TargetGroup, execution: &str, image: &str, now: Timestamp) -> Self {
         let standing = Marks::of(group).fence;
-        if let Some(theirs) = standing.as_ref().filter(|mark| mark.execution != execution && !take_over) {
-            return Err(Refused::Fenced {
-                group: group.describe(),
-                by: theirs.execution.clone(),
-                image: theirs.image.clone(),
-                since: theirs.time.to_string(),
-                load_balancer: load_balancer.to_owned(),
-            });
-        }
         let ours = standing.filter(|mark| mark.execution == execution && mark.image == image);
         let before = ours.is_none().then(|| group.tag(BUILD).unwrap_or(NO_FENCE).to_owned());
         // Whole seconds: the longest execution and image tag then just fit into a tag.
         let time = now.round(Unit::Second).unwrap_or(now);
         let mark = ours.unwrap_or_else(|| Mark { execution: execution.to_owned(), image: image.to_owned(), time });
-        Ok(Self { group: group.arn.clone(), called: group.short().to_owned(), value: mark.to_string(), before })
+        Self { group: group.arn.clone(), called: group.short().to_owned(), value: mark.to_string(), before }
     }
 
     /// Sets it, where it does not stand already; says whose it replaces.

@@ -103,23 +103,6 @@ pub enum Refused {
         /// The command that mends it.
         mend: String,
     },
-    /// Another execution is rebuilding the test group.
-    #[error(
-        "{group} is being rebuilt with image {image} by execution {by} since {since}. Let that execution end first; if it never will, \
-         pass --take-over (its flip is refused from then on), or run `deployer unfence --elb {load_balancer}`"
-    )]
-    Fenced {
-        /// The group.
-        group: String,
-        /// Whose fence it is.
-        by: String,
-        /// The image that it brings.
-        image: String,
-        /// Since when.
-        since: String,
-        /// The load balancer.
-        load_balancer: String,
-    },
     /// Between the two looks something moved.
     #[error(
         "{what} while the deployer waited: a flip or another build came between. build.json was left as it was and the fence was taken \

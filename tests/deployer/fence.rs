@@ -45,20 +45,12 @@ async fn a_retry_finds_its_own_fence() {
 }
 
 #[tokio::test]
-async fn another_executions_fence_is_respected_until_it_is_taken_over() {
+async fn a_newer_build_takes_over_the_fence_that_another_execution_left() {
     let stage = Stage::new().await;
-    let theirs = "v1 exec-1 v8 2026-01-02T03:04:05Z";
-    stage.set_tag("shop-code2", FENCE, theirs).await;
-    let run = stage.build_for("exec-2").await;
-    run.ended(
-        3,
-        &["Code2", "with image v8 by execution exec-1 since 2026-01-02T03:04:05Z", "--take-over", "deployer unfence --elb shop"],
-    );
-    assert_eq!(stage.read(), BUILT);
-    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(theirs));
-    let run = stage.deployer(&["--execution", "exec-2", "--settle", "0", "--take-over"]).await;
-    run.ended(0, &["warning: taking over the fence of execution exec-1 (image v8"]);
+    stage.set_tag("shop-code2", FENCE, "v1 exec-1 v8 2026-01-02T03:04:05Z").await;
+    stage.build_for("exec-2").await.ended(0, &["warning: taking over the fence of execution exec-1 (image v8"]);
     assert!(stage.tag("shop-code2", FENCE).await.unwrap().starts_with("v1 exec-2 v9 "));
+    assert_eq!(stage.code("Code2"), "v9");
 }
 
 #[tokio::test]
@@ -137,7 +129,7 @@ async fn a_fence_taken_over_is_given_back_where_the_run_ends_early() {
     let theirs = "v1 exec-1 v8 2026-01-02T03:04:05Z";
     stage.set_tag("shop-code2", FENCE, theirs).await;
     let second_look = SecondLook::held(&stage);
-    let run = stage.deployer(&["--execution", "exec-2", "--settle", "0", "--take-over"]);
+    let run = stage.build_for("exec-2");
     let happens = async {
         second_look.reached().await;
         stage.set_tag("shop-code1", "Image", "v0").await;
