@@ -8,8 +8,11 @@ pub mod fence;
 pub mod journal;
 pub mod parameters;
 
+/// Panics where something does not hold for these bytes.
+pub type Property = fn(&[u8]);
+
 /// Every property by the name of its fuzz target, which is also the folder of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 5] = [
+pub const ALL: [(&str, Property); 5] = [
     ("build_json", build_json::holds),
     ("event", event::holds),
     ("fence", fence::holds),

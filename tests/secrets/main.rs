@@ -1,6 +1,6 @@
 //! No secret leaves: whatever the function and the deployer are given, what is not theirs to tell is in no log at any
 //! level, in no result, in no error and in no tag.
-#![expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod deployer;
 mod event;
