@@ -66,6 +66,10 @@ const CODES: &[(&str, Class)] = &[
 const QUOTING: [&str; 4] =
     ["SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature", "IncompleteSignatureException"];
 
+/// Codes of a caller that AWS knows and that lacks a permission; the other codes of [`Class::Permission`] are of
+/// credentials that AWS does not take.
+const NOT_ALLOWED: [&str; 3] = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"];
+
 /// AWS's message, unless it quotes the credentials.
 fn told(code: Option<&str>, message: &str) -> String {
     if code.is_some_and(|code| QUOTING.contains(&code)) {
@@ -157,9 +161,10 @@ impl AwsFailure {
         match self.class {
             _ if lacks_cognito(self.code.as_deref(), &self.message) => "A rule with authenticate-cognito needs cognito-idp:DescribeUserPoolClient as well: allow it in this role's policy".to_owned(),
             Class::Transient => "AWS did not do it in time; the next delivery or approval tries again".to_owned(),
-            Class::Permission => {
+            Class::Permission if self.code.as_deref().is_some_and(|code| NOT_ALLOWED.contains(&code)) => {
                 format!("Allow {} in this role's policy, as the files in cloudformation/policies do", self.action)
             }
+            Class::Permission => "Check the credentials (are they of this account, and not expired?) and the clock".to_owned(),
             Class::NotFound => "Check that it exists in this account and Region".to_owned(),
             Class::Permanent => "The same call would fail again; look at the resource it names".to_owned(),
         }
