@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::journal::{BUILD, Marks, NO_FENCE};
 use crate::parameters::is_image_tag;
-use crate::plan::{Write, label};
+use crate::plan::Write;
+use crate::tags::label;
 use crate::topology::{IMAGE, IS_PRODUCTION, Topology};
 use crate::twins::{Pair, Survey};
 

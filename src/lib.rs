@@ -4,6 +4,7 @@
 //! `observe → plan → apply → verify → report` is the whole story. Planning is pure: [`plan::plan`] is a function of
 //! what was seen ([`topology`]), what is asked ([`parameters`]) and the time. All I/O is in `aws` (feature `aws`).
 
+pub mod back;
 pub mod build_file;
 pub mod event;
 pub mod intent;
@@ -14,7 +15,9 @@ pub mod parameters;
 pub mod plan;
 pub mod ports;
 pub mod report;
+mod rules;
 pub mod safety;
+pub mod tags;
 pub mod topology;
 pub mod twins;
 pub mod unfit;

@@ -4,25 +4,24 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::intent::{self, Promotion, Standing, marks, standing};
-use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST};
+use crate::back::over;
+use crate::intent::{self, Promotion, Standing, standing};
+use crate::journal::FlipId;
 use crate::pairs::stray;
 use crate::parameters::Parameters;
+use crate::rules::{sticky, turn};
 use crate::safety::{self, Blocked, pair_of, twins_of};
-use crate::topology::{Action, ActionKind, Forward, IS_PRODUCTION, RuleId, TargetGroup, Topology, Weighted, arn_tail};
-use crate::twins::{Side, Survey};
+use crate::tags::{Author, is_production, journal};
+use crate::topology::{Action, ActionKind, Forward, RuleId, Topology};
+use crate::twins::Survey;
 use crate::unfit::Unfit;
 
-/// The weight of a group that gets every request.
-const ALL: i32 = 100;
 /// The most groups of a forward action (API reference, ForwardActionConfig).
 const MAX_GROUPS: usize = 5;
-/// How many groups one AddTags call names. Its limit is not documented; DescribeTags takes as many.
-const TAGGED_AT_ONCE: usize = 20;
 
 /// One write: one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,6 +93,19 @@ impl Plan {
     #[must_use]
     pub fn moves_traffic(&self) -> bool {
         self.rules().next().is_some()
+    }
+
+    /// Whether a rule of this promotion is written.
+    #[must_use]
+    pub fn moves(&self, promotion: &Promotion) -> bool {
+        let serves = |forward: &Forward| forward.serves_only(&promotion.promoted) || forward.serves_only(&promotion.retired);
+        self.rules().any(|write| match write {
+            Write::Actions { actions, .. } => actions.iter().any(|action| match &action.kind {
+                ActionKind::Forward(forward) => serves(forward),
+                ActionKind::Carried(_) => false,
+            }),
+            Write::Tag { .. } => false,
+        })
     }
 
     /// The rule writes, live before test.
@@ -180,78 +192,6 @@ pub fn plan(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timesta
     Ok(plan)
 }
 
-/// Plans the way back: every pair of `promotions` is turned round again, under the id that remembers the delivery as
-/// over. Not guarded: the group that it makes live was live a moment ago.
-///
-/// # Errors
-/// An [`Unfit`] where the listeners changed so far that there are no pairs any more.
-pub fn plan_back(
-    topology: &Topology,
-    asked: &Parameters,
-    promotions: &[Promotion],
-    asker: &Asker,
-    now: Timestamp,
-) -> Result<Plan, Unfit> {
-    let survey = crate::twins::survey(topology, &asked.ports)?;
-    let over = FlipId::over(&asker.delivery);
-    let mut plan = Plan::default();
-    for promotion in promotions {
-        let back = Promotion { promoted: promotion.retired.clone(), retired: promotion.promoted.clone(), finishes: None };
-        write_promotion(topology, &survey, &back, &Author { id: &over, instead_of: Some(&asker.flip), now }, &mut plan);
-        plan.promotions.push(back);
-    }
-    plan.rest.extend(is_production(topology, &plan.promotions, &plan.journal));
-    Ok(plan)
-}
-
-/// The promotions that this delivery took back, as its journal tells: what a way back that died halfway has to finish.
-#[must_use]
-pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Promotion> {
-    let Ok(survey) = crate::twins::survey(topology, &asked.ports) else { return Vec::new() };
-    let over = FlipId::over(&asker.delivery);
-    let of = |pair: &crate::twins::Pair| {
-        let flip =
-            marks(topology, pair).flip.filter(|flip| flip.id == over && flip.names(&pair.first) && flip.names(&pair.second))?;
-        let live = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        Some(Promotion { promoted: pair.other(live).to_owned(), retired: live.clone(), finishes: None })
-    };
-    survey.pairs.keys().filter_map(of).collect()
-}
-
-/// Remembers a refused delivery as over, so that a late copy of its event does not flip when the reason is gone.
-#[must_use]
-pub fn remember_over(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Write> {
-    let Ok(survey) = crate::twins::survey(topology, &asked.ports) else { return Vec::new() };
-    let Ok(promotions) = intent::resolve(topology, &survey, &asked.promote_to, &asker.flip) else { return Vec::new() };
-    let over = FlipId::over(&asker.delivery);
-    promotions.iter().filter_map(|promotion| remember(topology, &survey, promotion, &over, &promotion.retired)).collect()
-}
-
-/// Whether an earlier delivery of this event ended without a flip.
-fn over(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, delivery: &str) -> Option<Blocked> {
-    let pair = pair_of(survey, promotion)?;
-    (standing(topology, pair, &FlipId::over(delivery)) != Standing::New)
-        .then(|| Blocked::Over { job: delivery.to_owned(), live: topology.describe(&promotion.retired) })
-}
-
-/// Puts an id among a pair's earlier ones, with the group it stands for.
-fn remember(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId, group: &str) -> Option<Write> {
-    let pair = pair_of(survey, promotion)?;
-    if standing(topology, pair, id) != Standing::New {
-        return None;
-    }
-    let past = marks(topology, pair).past.with(id, arn_tail(group));
-    Some(tag_both(topology, promotion, &[(PAST, past.to_string())]))
-}
-
-fn tag_both(topology: &Topology, promotion: &Promotion, tags: &[(&str, String)]) -> Write {
-    Write::Tag {
-        groups: vec![promotion.promoted.clone(), promotion.retired.clone()],
-        called: format!("{} and {}", topology.short(&promotion.promoted), topology.short(&promotion.retired)),
-        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-    }
-}
-
 /// Whether every rule that the flip concerns can be moved: with a twin that tells its pair, and with actions that can
 /// be written back.
 fn whole(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion) -> Result<(), Unfit> {
@@ -297,15 +237,13 @@ fn fits(topology: &Topology, plan: &Plan) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// In whose name a promotion is journalled.
-struct Author<'a> {
-    id: &'a FlipId,
-    /// The flip that this one undoes: it is forgotten, so that a Retry may make it again.
-    instead_of: Option<&'a FlipId>,
-    now: Timestamp,
-}
-
-fn write_promotion(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, author: &Author<'_>, plan: &mut Plan) {
+pub(crate) fn write_promotion(
+    topology: &Topology,
+    survey: &Survey<'_>,
+    promotion: &Promotion,
+    author: &Author<'_>,
+    plan: &mut Plan,
+) {
     let rules_before = plan.rules().count();
     let mut alone: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (promoted, retired) = (&promotion.promoted, &promotion.retired);
@@ -333,124 +271,4 @@ fn write_promotion(topology: &Topology, survey: &Survey<'_>, promotion: &Promoti
     let standing = pair_of(survey, promotion).map_or(Standing::New, |pair| standing(topology, pair, author.id));
     plan.changes |= moved || standing == Standing::Current;
     plan.journal.extend(journal(topology, survey, promotion, author, moved));
-}
-
-/// Why a side is written with one group of the pair alone, where it is.
-fn sticky(topology: &Topology, promotion: &Promotion, side: &Side<'_>) -> Option<&'static str> {
-    if side.forward.stickiness.on {
-        return Some("group stickiness outranks weights");
-    }
-    [&promotion.promoted, &promotion.retired]
-        .into_iter()
-        .any(|arn| topology.group(arn).is_some_and(|group| group.sticky))
-        .then_some("groups with sticky targets may share an action only with group stickiness")
-}
-
-/// The write that makes a side serve `serving`, where it does not yet.
-fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, alone: bool) -> Option<Write> {
-    let forward = if alone { one_of_two(side.forward, serving, resting) } else { weighted(side.forward, serving, resting) };
-    let there = if alone { forward == *side.forward } else { side.forward.serves_only(serving) };
-    (!there).then(|| Write::Actions {
-        rule: side.rule.id.clone(),
-        called: side.describe(),
-        before: topology.weights(side.forward),
-        after: topology.weights(&forward),
-        actions: side.rule.with_forward(&forward),
-    })
-}
-
-/// `serving` in the place and with the weight of the two, so that no client stays bound to the other; whoever else
-/// stands by keeps its place.
-fn one_of_two(now: &Forward, serving: &str, resting: &str) -> Forward {
-    let of_pair = |target: &&Weighted| target.group == serving || target.group == resting;
-    let weight = now.targets.iter().filter(of_pair).map(|target| target.weight).max().filter(|weight| *weight > 0);
-    let place = now.targets.iter().position(|target| of_pair(&target)).unwrap_or_default();
-    let mut targets: Vec<Weighted> = now.targets.iter().filter(|target| !of_pair(target)).cloned().collect();
-    targets.insert(place, Weighted { group: serving.to_owned(), weight: weight.unwrap_or(ALL) });
-    Forward { targets, stickiness: now.stickiness }
-}
-
-/// Both groups, 100 and 0, and whoever else stands by with 0: no group is ever without a rule, so that its health
-/// checks never stop. The order stays, so that the way back restores the action as it was.
-fn weighted(now: &Forward, serving: &str, resting: &str) -> Forward {
-    let mut targets: Vec<Weighted> = now
-        .targets
-        .iter()
-        .map(|target| match target.group.as_str() {
-            group if group == serving => Weighted { weight: ALL, ..target.clone() },
-            group if group == resting => Weighted { weight: 0, ..target.clone() },
-            _ => target.clone(),
-        })
-        .collect();
-    for (group, weight) in [(serving, ALL), (resting, 0)] {
-        if !now.groups().any(|named| named == group) {
-            targets.push(Weighted { group: group.to_owned(), weight });
-        }
-    }
-    Forward { targets, stickiness: now.stickiness }
-}
-
-/// The labels that tell which groups are live: one write for all that become live, one for the others.
-fn is_production(topology: &Topology, promotions: &[Promotion], journal: &[Write]) -> Vec<Write> {
-    let promoted: Vec<&str> = promotions.iter().map(|promotion| promotion.promoted.as_str()).collect();
-    let retired: Vec<&str> = promotions.iter().map(|promotion| promotion.retired.as_str()).collect();
-    let unlabelled = |group: &TargetGroup| {
-        journal.iter().any(|write| matches!(write, Write::Tag { groups, tags, .. } if tags.contains_key(IS_PRODUCTION) && groups.contains(&group.arn)))
-    };
-    let live = put(topology, &promoted, IS_PRODUCTION, "true", |group| unlabelled(group) || lacks(group, IS_PRODUCTION, "true"));
-    [live, label(topology, &retired, IS_PRODUCTION, "false")].concat()
-}
-
-/// The writes that put one tag on groups, on those where it is not there yet.
-#[must_use]
-pub fn label(topology: &Topology, groups: &[&str], key: &str, value: &str) -> Vec<Write> {
-    put(topology, groups, key, value, |group| lacks(group, key, value))
-}
-
-fn lacks(group: &TargetGroup, key: &str, value: &str) -> bool {
-    group.tags.get(key).map(String::as_str) != Some(value)
-}
-
-fn put(topology: &Topology, groups: &[&str], key: &str, value: &str, wants: impl Fn(&TargetGroup) -> bool) -> Vec<Write> {
-    let wanting: Vec<&TargetGroup> = groups.iter().filter_map(|arn| topology.group(arn)).filter(|group| wants(group)).collect();
-    let write = |groups: &[&TargetGroup]| Write::Tag {
-        groups: groups.iter().map(|group| group.arn.clone()).collect(),
-        called: groups.iter().map(|group| topology.short(&group.arn)).collect::<Vec<_>>().join(", "),
-        tags: BTreeMap::from([(key.to_owned(), value.to_owned())]),
-    };
-    wanting.chunks(TAGGED_AT_ONCE).map(write).collect()
-}
-
-/// The journal's write: the flip, where rules are to move and it is not there yet on both groups; or only the id
-/// among the earlier ones, where there is nothing to do, so that a late copy of this request can never undo a flip
-/// that comes after it.
-fn journal(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, author: &Author<'_>, moved: bool) -> Option<Write> {
-    let Author { id, instead_of, now } = author;
-    let pair = pair_of(survey, promotion)?;
-    let seen = marks(topology, pair);
-    let written = |arn: &String| topology.group(arn).and_then(|group| Marks::of(group).flip).is_some_and(|flip| flip.id == **id);
-    if !moved {
-        return remember(topology, survey, promotion, id, &promotion.promoted);
-    }
-    if written(&pair.first) && written(&pair.second) {
-        return None;
-    }
-    let flip = Flip {
-        id: (*id).clone(),
-        promoted: arn_tail(&promotion.promoted).to_owned(),
-        retired: arn_tail(&promotion.retired).to_owned(),
-        time: now.round(Unit::Millisecond).unwrap_or(*now),
-    };
-    let past = match &seen.flip {
-        Some(earlier) if earlier.id != **id => seen.past.with(&earlier.id, &earlier.promoted),
-        _ => seen.past,
-    };
-    let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
-    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past), (BUILD, NO_FENCE.to_owned())];
-    // A label that already says that the promoted group is live would make this flip look like one that was made and
-    // undone by hand, if the process died now: it goes in the same call.
-    if topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
-        tags.push((IS_PRODUCTION, "false".to_owned()));
-    }
-    Some(tag_both(topology, promotion, &tags))
 }

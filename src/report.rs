@@ -1,6 +1,6 @@
 //! What a person and the pipeline are told at the end: who is live, what runs there, what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -90,47 +90,69 @@ pub fn clip(text: &str, limit: usize) -> String {
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// How many pairs are told one by one; more would leave no room in the summary for anything else.
+const TOLD_EACH: usize = 3;
+
 /// The sentences about a flip that was made, or that had nothing to do.
 #[must_use]
 pub fn flipped(topology: &Topology, plan: &Plan) -> String {
+    let few = plan.promotions.len() <= TOLD_EACH;
     let mut sentences = Vec::new();
-    for promotion in &plan.promotions {
-        let (live, test) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-        sentences.push(format!("{live} is live, {test} is on the test port."));
-        if let Some(other) = &promotion.finishes {
-            sentences.push(format!("This finished flip {other}, which was left half-done."));
-        }
+    if few {
+        let live = |promotion: &Promotion| {
+            let (live, test) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
+            format!("{live} is live, {test} is on the test port.")
+        };
+        sentences.extend(plan.promotions.iter().map(live));
+    } else {
+        sentences.push(format!("{} target groups are live, their partners on the test port.", plan.promotions.len()));
     }
-    let rules = plan.rules().count();
-    sentences.push(match (rules, plan.changes) {
+    let finished: BTreeSet<&String> = plan.promotions.iter().filter_map(|promotion| promotion.finishes.as_ref()).collect();
+    sentences.extend(finished.iter().map(|other| format!("This finished flip {other}, which was left half-done.")));
+    sentences.push(match (plan.rules().count(), plan.changes) {
         (0, true) => "The traffic had been moved by an earlier delivery of this flip.".to_owned(),
         (0, false) => "It was live already: nothing to do.".to_owned(),
         (1, _) => "1 rule was changed.".to_owned(),
         (rules, _) => format!("{rules} rules were changed."),
     });
     sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
+    if !few {
+        sentences.push(format!("Live: {}.", promoted(topology, plan)));
+    }
     sentences.join(" ")
+}
+
+/// The promoted groups with their images.
+fn promoted(topology: &Topology, plan: &Plan) -> String {
+    let groups = plan.promotions.iter().filter_map(|promotion| topology.group(&promotion.promoted));
+    groups.map(|group| format!("{} (image {})", topology.short(&group.arn), image(group))).collect::<Vec<_>>().join(", ")
 }
 
 /// The sentences about a flip that would be made: what the approver reads.
 #[must_use]
 pub fn would_flip(topology: &Topology, plan: &Plan) -> String {
     let mut sentences = Vec::new();
-    for promotion in &plan.promotions {
-        let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-        if plan.moves_traffic() {
-            sentences.push(format!("A flip would make {promoted} live; {retired} would move to the test port."));
-            let healthy = |arn: &str| topology.group(arn).map_or(0, TargetGroup::healthy);
-            sentences.push(format!(
-                "Healthy targets: {} against {} that serve now.",
-                healthy(&promotion.promoted),
-                healthy(&promotion.retired)
-            ));
-        } else {
-            sentences.push(format!("{promoted} is live already: a flip would change nothing."));
-        }
+    if plan.promotions.len() <= TOLD_EACH {
+        sentences.extend(plan.promotions.iter().flat_map(|promotion| would_promote(topology, plan, promotion)));
+        sentences.extend(plan.rules().map(|write| format!("{write}.")));
+        sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
+    } else {
+        let (pairs, rules) = (plan.promotions.len(), plan.rules().count());
+        sentences.push(format!("A flip would change {rules} rules, so that {pairs} target groups are live."));
+        sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
+        sentences.push(format!("Live would be: {}.", promoted(topology, plan)));
     }
-    sentences.extend(plan.rules().map(|write| format!("{write}.")));
-    sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
     sentences.join(" ")
+}
+
+fn would_promote(topology: &Topology, plan: &Plan, promotion: &Promotion) -> Vec<String> {
+    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
+    if !plan.moves(promotion) {
+        return vec![format!("{promoted} is live already: a flip would change nothing.")];
+    }
+    let healthy = |arn: &str| topology.group(arn).map_or(0, TargetGroup::healthy);
+    vec![
+        format!("A flip would make {promoted} live; {retired} would move to the test port."),
+        format!("Healthy targets: {} against {} that serve now.", healthy(&promotion.promoted), healthy(&promotion.retired)),
+    ]
 }

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use blue_green::aws::failure::Class;
+use blue_green::back::{plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, plan_back, remember_over};
+use blue_green::plan::Asker;
 use blue_green::topology::Topology;
 use jiff::Timestamp;
 

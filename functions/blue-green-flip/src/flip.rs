@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::aws::observe::ReadError;
+use blue_green::back::taken_back;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Plan, Refusal, Write, plan, taken_back};
+use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
 use blue_green::report::Report;
 use blue_green::safety::Blocked;
 use blue_green::topology::Topology;

@@ -1,0 +1,120 @@
+//! The tags that a plan writes: the journal before anything moves, the labels at the end.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, Unit};
+
+use crate::intent::{Promotion, Standing, marks, standing};
+use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST};
+use crate::plan::Write;
+use crate::safety::pair_of;
+use crate::topology::{IS_PRODUCTION, TargetGroup, Topology, arn_tail};
+use crate::twins::Survey;
+
+/// How many groups one AddTags call names. Its limit is not documented; DescribeTags takes as many.
+const TAGGED_AT_ONCE: usize = 20;
+
+/// In whose name a promotion is journalled.
+pub(crate) struct Author<'a> {
+    /// The flip id.
+    pub id: &'a FlipId,
+    /// The flip that this one undoes: it is forgotten, so that a Retry may make it again.
+    pub instead_of: Option<&'a FlipId>,
+    /// The time of the plan.
+    pub now: Timestamp,
+}
+
+/// The journal's write: the flip, where rules are to move and it is not there yet on both groups; or only the id
+/// among the earlier ones, where there is nothing to do, so that a late copy of this request can never undo a flip
+/// that comes after it.
+pub(crate) fn journal(
+    topology: &Topology,
+    survey: &Survey<'_>,
+    promotion: &Promotion,
+    author: &Author<'_>,
+    moved: bool,
+) -> Option<Write> {
+    let Author { id, instead_of, now } = author;
+    let pair = pair_of(survey, promotion)?;
+    let seen = marks(topology, pair);
+    let written = |arn: &String| topology.group(arn).and_then(|group| Marks::of(group).flip).is_some_and(|flip| flip.id == **id);
+    if !moved {
+        return remember(topology, survey, promotion, id, &promotion.promoted);
+    }
+    if written(&pair.first) && written(&pair.second) {
+        return None;
+    }
+    let flip = Flip {
+        id: (*id).clone(),
+        promoted: arn_tail(&promotion.promoted).to_owned(),
+        retired: arn_tail(&promotion.retired).to_owned(),
+        time: now.round(Unit::Millisecond).unwrap_or(*now),
+    };
+    let past = match &seen.flip {
+        Some(earlier) if earlier.id != **id => seen.past.with(&earlier.id, &earlier.promoted),
+        _ => seen.past,
+    };
+    let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
+    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past), (BUILD, NO_FENCE.to_owned())];
+    // A label that already says that the promoted group is live would make this flip look like one that was made and
+    // undone by hand, if the process died now: it goes in the same call.
+    if topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
+        tags.push((IS_PRODUCTION, "false".to_owned()));
+    }
+    Some(tag_both(topology, promotion, &tags))
+}
+
+/// Puts an id among a pair's earlier ones, with the group it stands for.
+pub(crate) fn remember(
+    topology: &Topology,
+    survey: &Survey<'_>,
+    promotion: &Promotion,
+    id: &FlipId,
+    group: &str,
+) -> Option<Write> {
+    let pair = pair_of(survey, promotion)?;
+    if standing(topology, pair, id) != Standing::New {
+        return None;
+    }
+    let past = marks(topology, pair).past.with(id, arn_tail(group));
+    Some(tag_both(topology, promotion, &[(PAST, past.to_string())]))
+}
+
+fn tag_both(topology: &Topology, promotion: &Promotion, tags: &[(&str, String)]) -> Write {
+    Write::Tag {
+        groups: vec![promotion.promoted.clone(), promotion.retired.clone()],
+        called: format!("{} and {}", topology.short(&promotion.promoted), topology.short(&promotion.retired)),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+    }
+}
+
+/// The labels that tell which groups are live: one write for all that become live, one for the others.
+pub(crate) fn is_production(topology: &Topology, promotions: &[Promotion], journal: &[Write]) -> Vec<Write> {
+    let promoted: Vec<&str> = promotions.iter().map(|promotion| promotion.promoted.as_str()).collect();
+    let retired: Vec<&str> = promotions.iter().map(|promotion| promotion.retired.as_str()).collect();
+    let unlabelled = |group: &TargetGroup| {
+        journal.iter().any(|write| matches!(write, Write::Tag { groups, tags, .. } if tags.contains_key(IS_PRODUCTION) && groups.contains(&group.arn)))
+    };
+    let live = put(topology, &promoted, IS_PRODUCTION, "true", |group| unlabelled(group) || lacks(group, IS_PRODUCTION, "true"));
+    [live, label(topology, &retired, IS_PRODUCTION, "false")].concat()
+}
+
+/// The writes that put one tag on groups, on those where it is not there yet.
+#[must_use]
+pub fn label(topology: &Topology, groups: &[&str], key: &str, value: &str) -> Vec<Write> {
+    put(topology, groups, key, value, |group| lacks(group, key, value))
+}
+
+fn lacks(group: &TargetGroup, key: &str, value: &str) -> bool {
+    group.tags.get(key).map(String::as_str) != Some(value)
+}
+
+fn put(topology: &Topology, groups: &[&str], key: &str, value: &str, wants: impl Fn(&TargetGroup) -> bool) -> Vec<Write> {
+    let wanting: Vec<&TargetGroup> = groups.iter().filter_map(|arn| topology.group(arn)).filter(|group| wants(group)).collect();
+    let write = |groups: &[&TargetGroup]| Write::Tag {
+        groups: groups.iter().map(|group| group.arn.clone()).collect(),
+        called: groups.iter().map(|group| topology.short(&group.arn)).collect::<Vec<_>>().join(", "),
+        tags: BTreeMap::from([(key.to_owned(), value.to_owned())]),
+    };
+    wanting.chunks(TAGGED_AT_ONCE).map(write).collect()
+}
