@@ -6,26 +6,31 @@ use std::time::{Duration, Instant};
 use aws_sdk_elasticloadbalancingv2::error::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::failure::{AwsFailure, Class};
 
-/// How many calls are under way at once: ELB's bucket for reads holds 40 and refills at 10 a second for the whole
-/// account, so a large load balancer must not empty it in one go.
-const SIDE_BY_SIDE: usize = 16;
+/// How many calls are under way at once: as many as one step of a flip of 20 pairs and 100 rules a listener makes, so
+/// that round trips do not grow with the number of pairs.
+const SIDE_BY_SIDE: usize = 128;
+/// How far apart attempts begin once one was throttled: ELB's bucket refills at 10 calls a second, for the whole account
+/// (Elastic Load Balancing, "Request throttling for the API").
+const PACE: Duration = Duration::from_millis(100);
 
 /// Makes calls until a deadline.
 #[derive(Clone, Debug)]
 pub struct Caller {
     deadline: Instant,
     places: Arc<Semaphore>,
+    /// When the next attempt may begin; none until one was throttled.
+    next: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Caller {
     /// A caller that starts no attempt after `deadline`.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline, places: Arc::new(Semaphore::new(SIDE_BY_SIDE)) }
+        Self { deadline, places: Arc::new(Semaphore::new(SIDE_BY_SIDE)), next: Arc::default() }
     }
 
     /// How long is left.
@@ -34,7 +39,20 @@ impl Caller {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Makes a call, and makes it again after a transient failure, with growing pauses and jitter (50 ms to 2 s).
+    /// Waits for this attempt's turn, once one was throttled: whoever hammers an empty bucket keeps it empty.
+    async fn turn(&self) {
+        let turn = self.next.lock().await.as_mut().map(|next| {
+            let turn = Instant::now().max(*next);
+            *next = turn + PACE;
+            turn
+        });
+        if let Some(turn) = turn {
+            tokio::time::sleep_until(turn.into()).await;
+        }
+    }
+
+    /// Makes a call, and makes it again after a transient failure, with growing pauses and jitter (50 ms to 2 s). After a
+    /// throttled one every attempt of this caller waits for its turn.
     ///
     /// # Errors
     /// The last failure.
@@ -51,10 +69,12 @@ impl Caller {
             .without_max_times()
             .build();
         loop {
-            let attempt = {
+            let attempt = tokio::time::timeout(self.left(), async {
+                self.turn().await;
                 let _place = self.places.acquire().await;
-                tokio::time::timeout(self.left(), make()).await
-            };
+                make().await
+            });
+            let attempt = attempt.await;
             let failure = match attempt {
                 Ok(Ok(answer)) => {
                     tracing::debug!(action, resource, "called");
@@ -70,6 +90,9 @@ impl Caller {
                     request_id: None,
                 },
             };
+            if failure.is_throttled() {
+                self.next.lock().await.get_or_insert_with(Instant::now);
+            }
             let pause = pauses.next().filter(|pause| *pause < self.left());
             let (Class::Transient, Some(pause)) = (failure.class, pause) else { return Err(failure) };
             tracing::warn!(

@@ -149,6 +149,13 @@ impl AwsFailure {
         }
     }
 
+    /// Whether AWS refused the call since there were too many.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        let too_many = ["TooManyRequestsException", "RequestLimitExceeded"];
+        self.code.as_deref().is_some_and(|code| code.contains("Throttl") || too_many.contains(&code))
+    }
+
     /// What failed, without advice: the action, the resource, AWS's code, message and request id.
     #[must_use]
     pub fn what(&self) -> String {

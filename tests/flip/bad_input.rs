@@ -3,8 +3,7 @@
 use local_aws::lambda::Outcome;
 use serde_json::{Value, json};
 
-use crate::flips::rules_only;
-use crate::stage::{Stage, shop};
+use crate::stage::{Stage, rules_only, shop};
 
 async fn the_next_event_works(stage: &Stage) {
     let (_, variables) = stage.job(shop(json!({ "PromoteTo": "Code1" }))).await.succeeded();

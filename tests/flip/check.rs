@@ -3,8 +3,7 @@
 use local_aws::world::Pair;
 use serde_json::json;
 
-use crate::flips::rules_only;
-use crate::stage::{Stage, shop};
+use crate::stage::{Stage, rules_only, shop};
 
 #[tokio::test]
 async fn a_check_says_what_a_flip_would_do_and_moves_nothing() {

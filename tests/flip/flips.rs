@@ -3,7 +3,7 @@
 use local_aws::world::{Pair, Rule, path};
 use serde_json::json;
 
-use crate::stage::{Stage, shop};
+use crate::stage::{Stage, rules_only, shop};
 
 #[tokio::test]
 async fn an_approval_makes_the_rehearsal_production_and_a_second_one_takes_it_back() {
@@ -67,18 +67,4 @@ async fn a_label_that_disagrees_is_mended_without_moving_traffic() {
     let (_, variables) = stage.job(shop(json!({ "PromoteTo": "Code1" }))).await.succeeded();
     assert_eq!(variables["Changed"], "false");
     assert_eq!(stage.tag("shop-code2", "IsProduction").await.as_deref(), Some("false"));
-}
-
-/// A snapshot without the journal, which every flip writes.
-pub fn rules_only(snapshot: &str) -> String {
-    let mut lines = snapshot.lines();
-    let mut kept = Vec::new();
-    while let Some(line) = lines.next() {
-        if line.contains("<Key>bluegreen:") {
-            lines.next(); // its value
-        } else {
-            kept.push(line);
-        }
-    }
-    kept.join("\n").replace("      <member>\n      </member>\n", "")
 }

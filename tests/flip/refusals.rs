@@ -4,8 +4,7 @@ use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 use local_aws::world::Pair;
 use serde_json::{Value, json};
 
-use crate::flips::rules_only;
-use crate::stage::{Stage, shop};
+use crate::stage::{Stage, rules_only, shop};
 
 async fn refused(stage: &Stage, parameters: Value, expected: &[&str]) {
     let before = rules_only(&stage.world.snapshot().await.unwrap());

@@ -125,3 +125,18 @@ pub fn shop(more: Value) -> Value {
     parameters.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     parameters
 }
+
+/// A snapshot without the journal, which every flip writes.
+pub fn rules_only(snapshot: &str) -> String {
+    let mut lines = snapshot.lines();
+    let mut kept = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.contains("<Key>bluegreen:") {
+            // Its value, which takes two lines where it is empty.
+            lines.by_ref().find(|line| line.contains("</Value>"));
+        } else {
+            kept.push(line);
+        }
+    }
+    kept.join("\n").replace("      <member>\n      </member>\n", "")
+}

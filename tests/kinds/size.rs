@@ -1,0 +1,96 @@
+//! Twenty pairs and a hundred rules a listener: more calls, no more round trips in a row; slower under throttling, and done.
+
+use std::time::{Duration, Instant};
+
+use local_aws::world::{LoadBalancerSpec, Pair, Rule, path};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, shop};
+use crate::traffic::{asking, clients, under_load};
+
+const PAIRS: usize = 20;
+/// With the default action, a hundred a listener.
+const RULES: usize = 99;
+
+fn pair(number: usize) -> String {
+    format!("s{number}")
+}
+
+fn twenty<'a>(spec: LoadBalancerSpec<'a>, rules: usize) -> LoadBalancerSpec<'a> {
+    let spec = (0..PAIRS).fold(spec, |spec, number| spec.pair(Pair::new(&pair(number))));
+    (1..=rules).fold(spec, |spec, number| {
+        let pattern = format!("/{number}/*");
+        spec.rule(Rule::new(i32::try_from(number).unwrap(), &pair(number % PAIRS), [path(&pattern)]))
+    })
+}
+
+/// A stage with twenty pairs and a function that has a minute, as it has on AWS.
+async fn stage(rules: usize) -> Stage {
+    let stage = Stage::with(|spec| twenty(spec, rules)).await;
+    let lambda = stage.world.lambda_with(Duration::from_secs(60), [("CALL_TIMEOUT_MS", "10000")]).unwrap();
+    Stage { lambda, ..stage }
+}
+
+fn all(side: u8) -> Value {
+    let names: Vec<String> = (0..PAIRS).map(|number| format!("{}-code{side}", pair(number))).collect();
+    json!({ "PromoteTo": names.join(","), "Execution": "run-1" })
+}
+
+#[tokio::test]
+async fn twenty_pairs_and_a_hundred_rules_take_as_many_round_trips_as_one_pair() {
+    let stage = stage(RULES).await;
+    stage.world.gateway.set_delay(Duration::from_millis(500));
+    stage.world.gateway.reset_calls();
+    let (summary, _) = stage.job(shop(all(2))).await.succeeded();
+    assert!(summary.contains("200 rules were changed"), "{summary}");
+    let calls = stage.world.gateway.calls();
+    let shown: Vec<_> = calls.iter().map(|call| (call.depth, call.action.as_str())).collect();
+    let depth = |action: &str| {
+        calls.iter().filter(|call| call.action == action).map(|call| call.depth).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(depth("ModifyRule").into_iter().eq([5, 6]), "{shown:?}");
+    assert!(depth("ModifyListener").into_iter().eq([5, 6]), "{shown:?}");
+    assert!(depth("PutJobSuccessResult").into_iter().eq([8]), "{shown:?}");
+    println!("{} calls", calls.len());
+}
+
+#[tokio::test]
+async fn twenty_pairs_move_under_throttling_more_slowly_and_lose_nothing() {
+    let stage = stage(PAIRS - 1).await;
+    stage.world.gateway.set_throttling(true);
+    let aims = [
+        clients(&stage, "first", 80),
+        asking(clients(&stage, "last", 80), "/19/1"),
+        asking(clients(&stage, "test", 8080), "/19/1"),
+    ];
+    let began = Instant::now();
+    let flipped = under_load(&stage, &aims, all(2)).await;
+    let took = began.elapsed();
+    flipped.summary(&aims);
+    for (name, from, to) in [("first", "v1", "v2"), ("last", "v1", "v2"), ("test", "v2", "v1")] {
+        flipped.moved(name, from, to);
+    }
+    let throttled = stage.world.gateway.calls().iter().filter(|call| call.status == Some(400)).count();
+    println!("{took:?}, {} calls, {throttled} of them throttled", stage.world.gateway.calls().len());
+    assert!(throttled > 0 && took < Duration::from_secs(30), "{took:?}, {throttled} throttled");
+}
+
+#[tokio::test]
+async fn twenty_pairs_and_a_hundred_rules_move_under_throttling_inside_the_deadline() {
+    let stage = stage(RULES).await;
+    stage.world.gateway.set_throttling(true);
+    let aims = [clients(&stage, "first", 80), asking(clients(&stage, "last", 80), "/99/1")];
+    let began = Instant::now();
+    let flipped = under_load(&stage, &aims, all(2)).await;
+    let took = began.elapsed();
+    flipped.summary(&aims);
+    flipped.moved("first", "v1", "v2");
+    flipped.moved("last", "v1", "v2");
+    let calls = stage.world.gateway.calls();
+    println!(
+        "{took:?}, {} calls, {} of them throttled",
+        calls.len(),
+        calls.iter().filter(|call| call.status == Some(400)).count()
+    );
+    assert!(took < Duration::from_secs(50), "{took:?}");
+}
