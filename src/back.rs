@@ -7,7 +7,8 @@ use crate::journal::FlipId;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, pair_of};
+use crate::labels::is_live;
+use crate::safety::{Blocked, is_made, pair_of};
 use crate::tags::{Author, is_production, remember};
 use crate::topology::Topology;
 use crate::twins::{Survey, survey};
@@ -37,7 +38,8 @@ pub fn plan_back(
     Ok(plan)
 }
 
-/// The promotions that this delivery took back, as its journal tells: what a way back that died halfway has to finish.
+/// The promotions that this delivery began to take back and did not finish, as journal and labels tell. What was taken
+/// back whole and changed by hand since is not among them.
 #[must_use]
 pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Promotion> {
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
@@ -46,9 +48,21 @@ pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec
         let flip =
             marks(topology, pair).flip.filter(|flip| flip.id == over && flip.names(&pair.first) && flip.names(&pair.second))?;
         let live = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        Some(Promotion { promoted: pair.other(live).to_owned(), retired: live.clone(), finishes: None })
+        let back = Promotion { promoted: live.clone(), retired: pair.other(live).to_owned(), finishes: None };
+        (!is_made(topology, &back)).then(|| Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
     };
     found.pairs.keys().filter_map(of).collect()
+}
+
+/// Whether this flip's journal still stands for every promotion, and the labels, which are written last, do not say that
+/// it was made: only then is it this run's to set back.
+#[must_use]
+pub fn is_open(topology: &Topology, asked: &Parameters, promotions: &[Promotion], asker: &Asker) -> bool {
+    let Ok(found) = survey(topology, &asked.ports) else { return false };
+    promotions.iter().all(|promotion| {
+        let current = pair_of(&found, promotion).is_some_and(|pair| standing(topology, pair, &asker.flip) == Standing::Current);
+        current && !is_made(topology, promotion)
+    })
 }
 
 /// Remembers a refused delivery as over, so that a late copy of its event does not flip when the reason is gone.
@@ -63,6 +77,7 @@ pub fn remember_over(topology: &Topology, asked: &Parameters, asker: &Asker) -> 
 /// Whether an earlier delivery of this event ended without a flip.
 pub(crate) fn over(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, delivery: &str) -> Option<Blocked> {
     let pair = pair_of(survey, promotion)?;
-    (standing(topology, pair, &FlipId::over(delivery)) != Standing::New)
-        .then(|| Blocked::Over { job: delivery.to_owned(), live: topology.describe(&promotion.retired) })
+    let live = [&pair.first, &pair.second].into_iter().find(|arn| is_live(survey, pair, arn) == Some(true));
+    let live = live.map_or_else(|| "no group everywhere".to_owned(), |arn| topology.describe(arn));
+    (standing(topology, pair, &FlipId::over(delivery)) != Standing::New).then(|| Blocked::Over { job: delivery.to_owned(), live })
 }

@@ -1,7 +1,7 @@
 //! The journal and the fence: tags on both groups of a pair that survive the process that wrote them.
 //!
 //! - `bluegreen:flip` = `v1 ID PROMOTED RETIRED TIME`: the flip that was made last, or is being made.
-//! - `bluegreen:past` = `DIGEST.GROUP …`: who asked before and for which group, the last eight, newest first.
+//! - `bluegreen:past` = `DIGEST.GROUP …`: who asked before and for which group, the last fourteen, newest first.
 //! - `bluegreen:build` = `v1 EXECUTION IMAGE TIME`, or `-`: the fence; this group is being rebuilt.
 //!
 //! A tag value holds at most 256 letters, digits, spaces and `+ - = . _ : / @` (Elastic Load Balancing, AddTags).
@@ -25,7 +25,7 @@ pub const BUILD: &str = "bluegreen:build";
 /// The fence's value where there is none.
 pub const NO_FENCE: &str = "-";
 /// How many earlier ids are kept.
-const KEPT: usize = 8;
+const KEPT: usize = 14;
 /// The most characters an execution or a flip id may have, so that the journal fits a tag value.
 pub const MAX_ID: usize = 100;
 
@@ -64,6 +64,12 @@ impl FlipId {
     pub fn is_of(&self, execution: &str) -> bool {
         let named = |rest: &str| rest.len() == 9 && rest.starts_with('@') && rest.chars().skip(1).all(|c| c.is_ascii_hexdigit());
         self.0.strip_prefix(execution).is_some_and(|rest| rest.is_empty() || named(rest))
+    }
+
+    /// Whether this is the id of a way back.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.ends_with("@over")
     }
 
     /// The id as it stands in the journal.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::journal::{BUILD, Marks, NO_FENCE};
 use crate::parameters::is_image_tag;
 use crate::plan::Write;
-use crate::tags::label;
+use crate::tags::{close_undone, label};
 use crate::topology::{IMAGE, IS_PRODUCTION, Topology};
 use crate::twins::{Pair, Survey};
 
@@ -29,6 +29,11 @@ pub struct Running {
 /// The writes that bring the labels of a pair in line; empty where they are. Nothing here moves traffic.
 #[must_use]
 pub fn in_line(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &BTreeMap<String, Running>) -> Vec<Write> {
+    // The labels are what tells that a flip was undone by hand. Its journal ends first; the labels follow with the next
+    // check or flip, since two calls side by side may die apart.
+    if let Some(close) = close_undone(topology, survey, pair) {
+        return vec![close];
+    }
     let mut writes = Vec::new();
     for arn in [&pair.first, &pair.second] {
         if let Some(live) = is_live(survey, pair, arn) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::journal::Marks;
-use crate::topology::{Serves, Topology};
+use crate::topology::{Forward, Serves, Topology};
 use crate::twins::{Survey, Twin};
 use crate::unfit::Unfit;
 
@@ -138,8 +138,9 @@ fn journalled(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
     Some(Pair::new(one, other))
 }
 
-/// Why nothing tells the pair of a twin.
-fn untold(topology: &Topology, twin: &Twin<'_>) -> Unfit {
+/// Why nothing tells the pair of a twin that is among the lonely ones.
+#[must_use]
+pub fn untold(topology: &Topology, twin: &Twin<'_>) -> Unfit {
     match twin.live.forward.serves() {
         Serves::One(group) if twin.test.forward.serves_only(group) => {
             Unfit::SameGroup { rules: [twin.live.describe(), twin.test.describe()], group: topology.describe(group) }
@@ -149,7 +150,8 @@ fn untold(topology: &Topology, twin: &Twin<'_>) -> Unfit {
 }
 
 fn shared(topology: &Topology, twin: &Twin<'_>) -> Unfit {
-    let side = if twin.live.forward.serves() == Serves::Mixed { twin.live } else { twin.test };
+    let sends_to_one = |forward: &Forward| forward.groups().filter(|group| forward.sends_to(group)).count() == 1;
+    let side = if sends_to_one(twin.live.forward) { twin.test } else { twin.live };
     Unfit::Shared { rule: side.describe(), weights: topology.weights(side.forward) }
 }
 

@@ -15,7 +15,7 @@ use crate::pairs::stray;
 use crate::parameters::Parameters;
 use crate::rules::{sticky, turn};
 use crate::safety::{self, Blocked, pair_of, twins_of};
-use crate::tags::{Author, is_production, journal};
+use crate::tags::{Author, Moved, is_production, journal};
 use crate::topology::{Action, ActionKind, Forward, RuleId, Topology};
 use crate::twins::Survey;
 use crate::unfit::Unfit;
@@ -195,7 +195,7 @@ pub fn plan(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timesta
 /// Whether every rule that the flip concerns can be moved: with a twin that tells its pair, and with actions that can
 /// be written back.
 fn whole(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion) -> Result<(), Unfit> {
-    for group in [&promotion.promoted, &promotion.retired] {
+    for group in [&promotion.retired, &promotion.promoted] {
         if let Some(stray) = stray(topology, survey, group) {
             return Err(stray);
         }
@@ -244,7 +244,7 @@ pub(crate) fn write_promotion(
     author: &Author<'_>,
     plan: &mut Plan,
 ) {
-    let rules_before = plan.rules().count();
+    let (live_before, rules_before) = (plan.live.len(), plan.rules().count());
     let mut alone: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (promoted, retired) = (&promotion.promoted, &promotion.retired);
     for twin in twins_of(survey, promotion) {
@@ -267,8 +267,8 @@ pub(crate) fn write_promotion(
     plan.notes.extend(unnamed.then(|| {
         format!("no rule names {} for a moment: the test port waits until its targets are checked anew", topology.short(retired))
     }));
-    let moved = plan.rules().count() > rules_before;
+    let moved = Moved { any: plan.rules().count() > rules_before, live: plan.live.len() > live_before };
     let standing = pair_of(survey, promotion).map_or(Standing::New, |pair| standing(topology, pair, author.id));
-    plan.changes |= moved || standing == Standing::Current;
+    plan.changes |= moved.any || standing == Standing::Current;
     plan.journal.extend(journal(topology, survey, promotion, author, moved));
 }

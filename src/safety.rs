@@ -26,7 +26,7 @@ pub enum Blocked {
     },
     /// The promoted group is too small for the traffic.
     #[error(
-        "{group} has {promoted} healthy targets, {required} are required ({percent} % of the {retired} that serve now). Scale its service up, or lower MinCapacity, then approve again"
+        "{group} has too few healthy targets: {promoted}, where {required} are required ({percent} % of the {retired} that serve now). Scale its service up, or lower MinCapacity, then approve again"
     )]
     TooSmall {
         /// The promoted group.
@@ -66,17 +66,13 @@ pub enum Blocked {
     },
     /// This flip was made, or given up, and another one came after it.
     #[error(
-        "flip {id} is over: flip {by} came after it, at {since}, and made {live} live. A late copy of an old request changes nothing; approve again for a new flip"
+        "flip {id} is over: {by}. A late copy of an old request changes nothing; approve again for a new flip"
     )]
     Superseded {
         /// This flip.
         id: String,
-        /// The flip that came after.
+        /// What came after it: which flip, when, and which group it made live.
         by: String,
-        /// When that was.
-        since: String,
-        /// The group it made live.
-        live: String,
     },
     /// An earlier delivery of this very job ended it without a flip.
     #[error(
@@ -193,17 +189,27 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
         return Ok(());
     }
     let flip = marks(topology, pair).flip;
-    let (by, since) = flip.as_ref().map_or_else(Default::default, |flip| (flip.id.to_string(), flip.time.to_string()));
-    let now_live = flip.map(|flip| if flip.promotes(&pair.first) { &pair.first } else { &pair.second });
-    let live = now_live.map_or_else(|| "another group".to_owned(), |arn| topology.describe(arn));
-    Err(Blocked::Superseded { id: id.to_string(), by, since, live })
+    let by = flip.map_or_else(
+        || "a later request found another group live, and kept it".to_owned(),
+        |flip| {
+            let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+            format!("flip {} came after it, at {}, and made {} live", flip.id, flip.time, topology.describe(group))
+        },
+    );
+    Err(Blocked::Superseded { id: id.to_string(), by })
+}
+
+/// Whether the labels, which are written last, say that a promotion was made.
+#[must_use]
+pub fn is_made(topology: &Topology, promotion: &Promotion) -> bool {
+    let label = |arn: &str| topology.group(arn).and_then(|group| group.tag(IS_PRODUCTION));
+    label(&promotion.promoted) == Some("true") && label(&promotion.retired) == Some("false")
 }
 
 /// The labels are written last: where they say that this flip was made and every live rule says that it was not, a
 /// person has put the rules back, and a late copy of the event must not undo that.
 fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId) -> Result<(), Blocked> {
-    let label = |arn: &str| topology.group(arn).and_then(|group| group.tag(IS_PRODUCTION));
-    let made = label(&promotion.promoted) == Some("true") && label(&promotion.retired) == Some("false");
+    let made = is_made(topology, promotion);
     let back = twins_of(survey, promotion).iter().all(|twin| twin.live.forward.serves_only(&promotion.retired));
     if made && back {
         return Err(Blocked::Undone { id: id.to_string(), live: topology.describe(&promotion.retired) });

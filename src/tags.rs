@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Unit};
 
 use crate::intent::{Promotion, Standing, marks, standing};
-use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST};
+use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST, Past};
+use crate::labels::is_live;
+use crate::pairs::Pair;
 use crate::plan::Write;
-use crate::safety::pair_of;
+use crate::safety::{is_made, pair_of};
 use crate::topology::{IS_PRODUCTION, TargetGroup, Topology, arn_tail};
 use crate::twins::Survey;
 
@@ -24,25 +26,30 @@ pub(crate) struct Author<'a> {
     pub now: Timestamp,
 }
 
-/// The journal's write: the flip, where rules are to move and it is not there yet on both groups; or only the id
+/// The journal's writes: the flip, where rules are to move and it is not there yet on both groups; or only the id
 /// among the earlier ones, where there is nothing to do, so that a late copy of this request can never undo a flip
-/// that comes after it.
+/// that comes after it. Where there is nothing to do because an earlier flip to the other group was undone or never
+/// came to move a rule, that one joins the earlier ids too: what is asked for now counts.
 pub(crate) fn journal(
     topology: &Topology,
     survey: &Survey<'_>,
     promotion: &Promotion,
     author: &Author<'_>,
-    moved: bool,
-) -> Option<Write> {
+    moved: Moved,
+) -> Vec<Write> {
     let Author { id, instead_of, now } = author;
-    let pair = pair_of(survey, promotion)?;
+    let Some(pair) = pair_of(survey, promotion) else { return Vec::new() };
     let seen = marks(topology, pair);
     let written = |arn: &String| topology.group(arn).and_then(|group| Marks::of(group).flip).is_some_and(|flip| flip.id == **id);
-    if !moved {
-        return remember(topology, survey, promotion, id, &promotion.promoted);
+    if !moved.any {
+        let opposite = seen.flip.as_ref().filter(|flip| flip.id != **id && flip.promotes(&promotion.retired));
+        return match opposite {
+            Some(flip) if standing(topology, pair, id) == Standing::New => vec![close(topology, promotion, &seen.past, flip, id)],
+            _ => remember(topology, survey, promotion, id, &promotion.promoted).into_iter().collect(),
+        };
     }
     if written(&pair.first) && written(&pair.second) {
-        return None;
+        return Vec::new();
     }
     let flip = Flip {
         id: (*id).clone(),
@@ -55,13 +62,49 @@ pub(crate) fn journal(
         _ => seen.past,
     };
     let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
-    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past), (BUILD, NO_FENCE.to_owned())];
+    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past)];
+    let mut writes = Vec::new();
+    // The fence ends here. Another execution's around the retired group stays: that build is still on its way there.
+    let fence = topology.group(&promotion.retired).and_then(|group| Marks::of(group).fence);
+    if fence.is_some_and(|fence| !id.is_of(&fence.execution)) {
+        writes.extend(label(topology, &[&promotion.promoted], BUILD, NO_FENCE));
+    } else {
+        tags.push((BUILD, NO_FENCE.to_owned()));
+    }
     // A label that already says that the promoted group is live would make this flip look like one that was made and
     // undone by hand, if the process died now: it goes in the same call.
-    if topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
+    if moved.live && topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
         tags.push((IS_PRODUCTION, "false".to_owned()));
     }
-    Some(tag_both(topology, promotion, &tags))
+    writes.push(tag_both(topology, promotion, &tags));
+    writes
+}
+
+/// Which rules of a promotion are written.
+#[derive(Clone, Copy)]
+pub(crate) struct Moved {
+    /// Any at all.
+    pub any: bool,
+    /// Live ones.
+    pub live: bool,
+}
+
+/// Ends a pair's journal: its flip joins the earlier ids, and so does `id`, which found its group live.
+fn close(topology: &Topology, promotion: &Promotion, past: &Past, flip: &Flip, id: &FlipId) -> Write {
+    let past = past.with(&flip.id, &flip.promoted).with(id, arn_tail(&promotion.promoted));
+    tag_both(topology, promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past.to_string())])
+}
+
+/// Ends the journal of a flip that was made and undone by hand since, before the labels that tell it are changed.
+#[must_use]
+pub fn close_undone(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Write> {
+    let seen = marks(topology, pair);
+    let flip = seen.flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
+    let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+    let promotion = Promotion { promoted: promoted.clone(), retired: pair.other(promoted).to_owned(), finishes: None };
+    let undone = is_made(topology, &promotion) && is_live(survey, pair, &promotion.retired) == Some(true);
+    let past = seen.past.with(&flip.id, &flip.promoted).to_string();
+    undone.then(|| tag_both(topology, &promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past)]))
 }
 
 /// Puts an id among a pair's earlier ones, with the group it stands for.

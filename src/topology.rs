@@ -333,12 +333,12 @@ impl Topology {
         if shared { &group.name } else { group.short() }
     }
 
-    /// The weights of a forward action for a message: `Code1 100, Code2 0`.
+    /// The weights of a forward action for a message: `Code1 100, Code2 0`, and whether clients stick to their group.
     #[must_use]
     pub fn weights(&self, forward: &Forward) -> String {
         let weights: Vec<String> =
             forward.targets.iter().map(|target| format!("{} {}", self.short(&target.group), target.weight)).collect();
-        weights.join(", ")
+        weights.join(", ") + if forward.stickiness.on { " (sticky)" } else { "" }
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Unfit {
         kind: String,
     },
     /// No pair of ports is there.
-    #[error("load balancer {load_balancer} has none of the port pairs {wanted}: it listens on {}; expected a live listener and a test listener, such as 80 and 8080. Add the listener, or name the ports with Ports", ports(.found))]
+    #[error("load balancer {load_balancer} has none of the port pairs {wanted}: {}; expected a live listener and a test listener, such as 80 and 8080. Add the listener, or name the ports with Ports", listens(.found))]
     NoListeners {
         /// The load balancer.
         load_balancer: String,
@@ -40,7 +40,7 @@ pub enum Unfit {
         found: Vec<u16>,
     },
     /// One port of a pair is there and forwards, the other is missing.
-    #[error("load balancer {load_balancer} has no listener on port {missing}, the counterpart of port {port}; it listens on {}. Add the listener, or name the ports to flip with Ports", ports(.found))]
+    #[error("load balancer {load_balancer} has no listener on port {missing}, the counterpart of port {port}; {}. Add the listener, or name the ports to flip with Ports", listens(.found))]
     HalfPair {
         /// The load balancer.
         load_balancer: String,
@@ -190,12 +190,13 @@ fn twin_advice(other: u16, instead: &Option<String>) -> String {
     }
 }
 
-fn ports(ports: &[u16]) -> String {
-    if ports.is_empty() {
-        return "no port".to_owned();
-    }
+fn listens(ports: &[u16]) -> String {
     let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-    format!("port {}", ports.join(", "))
+    match ports.as_slice() {
+        [] => "it has no listener".to_owned(),
+        [only] => format!("it listens on port {only}"),
+        several => format!("it listens on ports {}", several.join(", ")),
+    }
 }
 
 fn left(found: &[String]) -> String {

@@ -256,9 +256,15 @@ impl Jwt {
     }
 }
 
-/// A rule's conditions in a form that compares; none where one of them is of a kind that this version cannot read.
-pub(super) fn read_conditions(conditions: &[elb::RuleCondition]) -> Option<BTreeSet<Condition>> {
-    conditions.iter().map(read_condition).collect()
+/// A rule's conditions in a form that compares. One of a kind that this version cannot read equals no other: its rule has
+/// no twin.
+pub(super) fn read_conditions(rule: &str, conditions: &[elb::RuleCondition]) -> BTreeSet<Condition> {
+    let unreadable = |condition: &elb::RuleCondition| Condition {
+        field: condition.field().unwrap_or("condition").to_owned(),
+        name: None,
+        values: BTreeSet::from([format!("that this version cannot read, of {rule}")]),
+    };
+    conditions.iter().map(|condition| read_condition(condition).unwrap_or_else(|| unreadable(condition))).collect()
 }
 
 fn read_condition(condition: &elb::RuleCondition) -> Option<Condition> {
@@ -303,4 +309,25 @@ fn read_condition(condition: &elb::RuleCondition) -> Option<Condition> {
             .collect();
     }
     (!values.is_empty()).then_some(Condition { field, name, values })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_of_a_kind_that_is_not_known_equals_no_other() {
+        let of_tomorrow = [elb::RuleCondition::builder().field("country").build()];
+        let (one, other) = (read_conditions("rule/1", &of_tomorrow), read_conditions("rule/2", &of_tomorrow));
+        assert_eq!(one.len(), 1);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn both_forms_of_a_condition_read_the_same_in_any_order_and_hosts_in_any_case() {
+        let config = elb::HostHeaderConditionConfig::builder().values("B.example.com").values("a.example.com").build();
+        let typed = elb::RuleCondition::builder().field("host-header").host_header_config(config).build();
+        let plain = elb::RuleCondition::builder().field("host-header").values("a.example.com").values("b.EXAMPLE.com").build();
+        assert_eq!(read_conditions("rule/1", &[typed]), read_conditions("rule/2", &[plain]));
+    }
 }

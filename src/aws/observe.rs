@@ -155,8 +155,7 @@ impl Reader {
         for rule in pages.await? {
             let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, listener, "ARN of a rule"))?;
             let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "priority"))?.to_owned();
-            let conditions = actions::read_conditions(rule.conditions())
-                .ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "condition that this version can read"))?;
+            let conditions = actions::read_conditions(arn, rule.conditions());
             let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
             rules.push(Rule { id, conditions, actions: actions::read(rule.actions()), priority });
         }

@@ -177,5 +177,5 @@ async fn load_balancers_that_cannot_be_flipped_are_refused() {
     stage.world.elb().delete_listener().listener_arn(&stage.shop.listeners[&8080]).send().await.unwrap();
     refused(&["no listener on port 8080, the counterpart of port 80"]).await;
     stage.world.elb().delete_listener().listener_arn(&stage.shop.listeners[&80]).send().await.unwrap();
-    refused(&["none of the port pairs", "no port"]).await;
+    refused(&["none of the port pairs", "no listener"]).await;
 }

@@ -164,6 +164,17 @@ async fn one_whose_ports_serve_the_same_group() {
 }
 
 #[tokio::test]
+async fn one_whose_ports_share_a_group_on_purpose_is_fit() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).pair(idle_pair("files"))).await;
+    for port in [80, 8080] {
+        add_rule(&stage, port, 10, path("/files/*"), "files-code1").await;
+    }
+    let run = stage.deployer(&["doctor", "--json"]).await;
+    run.ended(0, &[]);
+    assert!(run.out.contains("serve no group of a pair: a flip leaves them as they are"), "{}", run.out);
+}
+
+#[tokio::test]
 async fn one_that_forwards_nothing() {
     let stage = sound().await;
     let fixed = FixedResponseActionConfig::builder().status_code("200").build();

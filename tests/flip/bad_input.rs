@@ -126,7 +126,7 @@ async fn a_load_balancer_that_does_not_fit_is_a_configuration_error_that_names_i
     };
     fails(json!({ "ElbName": "nobody" }), &["no load balancer is named nobody", "eu-central-1"]).await;
     fails(shop(json!({ "PromoteTo": "Code3" })), &["\"Code3\"", "shop-code1", "shop-code2"]).await;
-    fails(shop(json!({ "Ports": "81:8081" })), &["none of the port pairs 81:8081", "port 80, 8080"]).await;
+    fails(shop(json!({ "Ports": "81:8081" })), &["none of the port pairs 81:8081", "ports 80, 8080"]).await;
     // The same group on both ports, first with the other one standing by, then with nothing that tells it.
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
     fails(shop(json!({})), &["both ports forward to Code1", "PromoteTo", "\"Code2\""]).await;

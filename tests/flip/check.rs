@@ -24,7 +24,7 @@ async fn a_check_of_a_flip_that_would_be_refused_fails_with_the_reason() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(2, 1))).await;
     let ended = stage.job(shop(json!({ "Action": "check" }))).await;
     assert_eq!(ended.failed().0, "JobFailed");
-    assert!(ended.failed().1.contains("has 1 healthy targets, 2 are required"), "{:?}", ended.state);
+    assert!(ended.failed().1.contains("has too few healthy targets: 1, where 2 are required"), "{:?}", ended.state);
 }
 
 #[tokio::test]

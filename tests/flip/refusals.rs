@@ -29,7 +29,7 @@ async fn no_healthy_target_is_refused_unless_forced() {
 #[tokio::test]
 async fn too_few_healthy_targets_are_refused_with_the_numbers() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(3, 1))).await;
-    refused(&stage, shop(json!({})), &["has 1 healthy targets, 3 are required (100 % of the 3"]).await;
+    refused(&stage, shop(json!({})), &["has too few healthy targets: 1, where 3 are required (100 % of the 3"]).await;
     refused(&stage, shop(json!({ "MinCapacity": 34 })), &["2 are required (34 % of the 3"]).await;
     stage.job(shop(json!({ "MinCapacity": 33 }))).await.succeeded();
     assert_eq!(stage.version(80).await, "v2");

@@ -1,6 +1,9 @@
 //! Rules with conditions.
 
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, RulePriorityPair, TargetGroupTuple};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, ForwardActionConfig, RewriteConfig, RulePriorityPair, RuleTransform, TargetGroupTuple,
+    TransformTypeEnum, UrlRewriteConfig,
+};
 use local_aws::load::Aim;
 use local_aws::world::{Pair, Rule, host, path};
 use serde_json::json;
@@ -37,6 +40,26 @@ async fn host_and_path_rules_move_whatever_the_order_of_their_conditions_and_the
     }
     flipped.moved("api test", "v2", "v1");
     under_load(&stage, &aims, json!({})).await.summary(&aims);
+    assert_eq!(rules_only(&before), rules_only(&stage.world.snapshot().await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_rule_that_rewrites_urls_keeps_doing_so() {
+    let stage = stage(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/old/*")]))).await;
+    let rewrite = RewriteConfig::builder().regex("^/old/(.*)$").replace("/new/$1").build();
+    let rewrite = UrlRewriteConfig::builder().rewrites(rewrite).build();
+    let transform = RuleTransform::builder().r#type(TransformTypeEnum::UrlRewrite).url_rewrite_config(rewrite).build();
+    for rule in stage.balancer.rules.values() {
+        stage.world.elb().modify_rule().rule_arn(rule).transforms(transform.clone()).send().await.unwrap();
+    }
+    let before = stage.world.snapshot().await.unwrap();
+    assert!(before.contains("<Replace>/new/$1</Replace>"), "{before}");
+    let aims = [asking(clients(&stage, "live", 80), "/old/1")];
+    for (from, to) in [("v1", "v2"), ("v2", "v1")] {
+        let flipped = under_load(&stage, &aims, json!({})).await;
+        flipped.summary(&aims);
+        flipped.moved("live", from, to);
+    }
     assert_eq!(rules_only(&before), rules_only(&stage.world.snapshot().await.unwrap()));
 }
 

@@ -2,6 +2,7 @@
 
 use blue_green::aws::exposure::Exposure;
 use blue_green::intent::marks;
+use blue_green::pairs::untold;
 use blue_green::ports::PortPair;
 use blue_green::topology::{Serves, Topology};
 use blue_green::twins::{Pair, Side, Survey, Twin, survey};
@@ -67,7 +68,7 @@ fn unfit_mend(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> String 
 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
-    findings.extend(survey.lonely.iter().map(|index| lonely(topology, &survey.twins[*index])));
+    findings.extend(survey.lonely.iter().map(|index| lonely(topology, survey, &survey.twins[*index])));
     let tangled =
         survey.tangled.iter().map(|(_, unfit)| Finding::blocks(unfit.to_string(), unfit_mend(topology, &survey.ports, unfit)));
     findings.extend(tangled);
@@ -76,7 +77,7 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
         if side.forward.stickiness.on {
             findings.push(Finding::notes(format!(
-                "{} has group stickiness: a flip gives it one group alone, so that clients really move, and a roll-back waits for health checks",
+                "{} has group stickiness: a flip gives it one group of the pair alone, so that clients really move",
                 side.describe()
             )));
         }
@@ -142,17 +143,19 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
     Some(Finding::blocks(format!("the rules disagree about which version is live: {}; {why}", rules.join("; ")), promote(to)))
 }
 
-fn lonely(topology: &Topology, twin: &Twin<'_>) -> Finding {
-    let group = twin.live.forward.groups().next().unwrap_or(LIVE_GROUP);
-    Finding::blocks(
-        format!(
-            "{} and port {} forward to the same target group, {}, and nothing tells which other group is its partner",
+/// Twin rules of which nothing tells the pair: they block where there is no other pair, or where they serve one of its
+/// groups. A group that both ports share on purpose is in nobody's way.
+fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding {
+    let serves = |group: &str| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
+    if !survey.pairs.is_empty() && !survey.pairs.keys().any(|pair| serves(&pair.first) || serves(&pair.second)) {
+        return Finding::notes(format!(
+            "{} and port {} serve no group of a pair: a flip leaves them as they are",
             twin.live.describe(),
-            twin.test.port,
-            topology.describe(group)
-        ),
-        mend::forward(twin.test.rule, TEST_GROUP, group),
-    )
+            twin.test.port
+        ));
+    }
+    let group = twin.live.forward.groups().next().unwrap_or(LIVE_GROUP);
+    Finding::blocks(untold(topology, twin).to_string(), mend::forward(twin.test.rule, TEST_GROUP, group))
 }
 
 /// A rule without a twin: it blocks where a flip would leave it behind.
