@@ -52,6 +52,11 @@ async fn twenty_pairs_and_a_hundred_rules_take_as_many_round_trips_as_one_pair()
     assert!(depth("ModifyListener").into_iter().eq([5, 6]), "{shown:?}");
     assert!(depth("PutJobSuccessResult").into_iter().eq([8]), "{shown:?}");
     println!("{} calls", calls.len());
+    // The way back in pages of two: no loop over a list stops early.
+    stage.world.gateway.set_delay(Duration::ZERO);
+    stage.world.gateway.set_page_size(Some(2));
+    let (summary, _) = stage.job(shop(all(1))).await.succeeded();
+    assert!(summary.contains("200 rules were changed"), "{summary}");
 }
 
 #[tokio::test]
