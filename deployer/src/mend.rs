@@ -2,6 +2,7 @@
 
 use blue_green::topology::{Condition, Rule, RuleId};
 use serde_json::{Value, json};
+use shell_words::quote;
 
 /// Puts one tag on target groups.
 #[must_use]
@@ -12,9 +13,10 @@ pub fn tag(arns: &[&str], key: &str, value: &str) -> String {
 /// Makes one group live everywhere, whatever the rules say now, keeping everything else in them.
 #[must_use]
 pub fn promote(load_balancer: &str, to: &str) -> String {
-    let payload = json!({ "ElbName": load_balancer, "PromoteTo": to });
+    let payload = json!({ "ElbName": load_balancer, "PromoteTo": to }).to_string();
     format!(
-        "aws lambda invoke --function-name blue-green-flip --cli-binary-format raw-in-base64-out --payload '{payload}' /dev/stdout"
+        "aws lambda invoke --function-name blue-green-flip --cli-binary-format raw-in-base64-out --payload {} /dev/stdout",
+        quote(&payload)
     )
 }
 
@@ -26,8 +28,8 @@ pub fn forward(rule: &Rule, serving: &str, resting: &str) -> String {
     match &rule.id {
         RuleId::Rule(arn) if rule.actions.len() > 1 => format!("aws elbv2 describe-rules --rule-arns {arn}"),
         RuleId::Default(listener) if rule.actions.len() > 1 => format!("aws elbv2 describe-listeners --listener-arns {listener}"),
-        RuleId::Rule(arn) => format!("aws elbv2 modify-rule --rule-arn {arn} --actions '{actions}'"),
-        RuleId::Default(listener) => format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions '{actions}'"),
+        RuleId::Rule(arn) => format!("aws elbv2 modify-rule --rule-arn {arn} --actions {actions}"),
+        RuleId::Default(listener) => format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions {actions}"),
     }
 }
 
@@ -36,14 +38,13 @@ pub fn forward(rule: &Rule, serving: &str, resting: &str) -> String {
 pub fn counterpart(rule: &Rule, listener: &str, serving: &str, resting: &str) -> String {
     let actions = forwards(serving, resting);
     if matches!(rule.id, RuleId::Default(_)) {
-        return format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions '{actions}'");
+        return format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions {actions}");
     }
     let conditions: Vec<Value> = rule.conditions.iter().map(condition).collect();
-    let conditions = Value::from(conditions);
+    let conditions = Value::from(conditions).to_string();
+    let conditions = quote(&conditions);
     let priority = &rule.priority;
-    format!(
-        "aws elbv2 create-rule --listener-arn {listener} --priority {priority} --conditions '{conditions}' --actions '{actions}'"
-    )
+    format!("aws elbv2 create-rule --listener-arn {listener} --priority {priority} --conditions {conditions} --actions {actions}")
 }
 
 /// Makes a listener.
@@ -52,13 +53,15 @@ pub fn listener(load_balancer: &str, port: u16, serving: &str, resting: &str) ->
     let protocol = if matches!(port, 443 | 8443) { "HTTPS --certificates CertificateArn=CERTIFICATE_ARN" } else { "HTTP" };
     let actions = forwards(serving, resting);
     format!(
-        "aws elbv2 create-listener --load-balancer-arn {load_balancer} --port {port} --protocol {protocol} --default-actions '{actions}'"
+        "aws elbv2 create-listener --load-balancer-arn {load_balancer} --port {port} --protocol {protocol} --default-actions {actions}"
     )
 }
 
-fn forwards(serving: &str, resting: &str) -> Value {
+/// A forward action as one word of a command line.
+fn forwards(serving: &str, resting: &str) -> String {
     let groups = json!([{ "TargetGroupArn": serving, "Weight": 100 }, { "TargetGroupArn": resting, "Weight": 0 }]);
-    json!([{ "Type": "forward", "ForwardConfig": { "TargetGroups": groups } }])
+    let actions = json!([{ "Type": "forward", "ForwardConfig": { "TargetGroups": groups } }]).to_string();
+    quote(&actions).into_owned()
 }
 
 /// A condition as CreateRule takes it (Elastic Load Balancing API, RuleCondition).
@@ -88,7 +91,23 @@ fn condition(condition: &Condition) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use blue_green::topology::Condition;
+    use std::collections::BTreeSet;
+
+    use blue_green::topology::{Condition, Rule, RuleId};
+
+    #[test]
+    fn a_shell_reads_back_what_was_meant_also_where_a_path_holds_a_quote() {
+        let condition = Condition {
+            field: "path-pattern".to_owned(),
+            name: None,
+            values: BTreeSet::from(["/men's; echo $HOME `date` \\".to_owned()]),
+        };
+        let expected = format!("[{}]", super::condition(&condition));
+        let (id, conditions) = (RuleId::Rule("arn:rule".to_owned()), BTreeSet::from([condition]));
+        let rule = Rule { id, priority: "10".to_owned(), conditions, actions: Vec::new() };
+        let words = shell_words::split(&super::counterpart(&rule, "arn:listener", "arn:one", "arn:other"));
+        assert!(words.is_ok_and(|words| words[8] == expected), "{expected}");
+    }
 
     #[test]
     fn conditions_are_written_as_create_rule_takes_them() {
