@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use crate::intent::{self, Promotion, Standing, marks, standing};
 use crate::journal::FlipId;
+use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::labels::is_live;
 use crate::safety::{Blocked, is_made, pair_of};
 use crate::tags::{Author, is_production, remember};
 use crate::topology::Topology;
@@ -49,19 +49,18 @@ pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec
             marks(topology, pair).flip.filter(|flip| flip.id == over && flip.names(&pair.first) && flip.names(&pair.second))?;
         let live = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
         let back = Promotion { promoted: live.clone(), retired: pair.other(live).to_owned(), finishes: None };
-        (!is_made(topology, &back)).then(|| Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
+        let undone = is_made(topology, &back) && is_live(&found, pair, &back.retired) == Some(true);
+        (!undone).then(|| Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
     };
     found.pairs.keys().filter_map(of).collect()
 }
 
-/// Whether this flip's journal still stands for every promotion, and the labels, which are written last, do not say that
-/// it was made: only then is it this run's to set back.
+/// Whether this flip's journal stands for every promotion: only then is it this run's to finish or to set back.
 #[must_use]
-pub fn is_open(topology: &Topology, asked: &Parameters, promotions: &[Promotion], asker: &Asker) -> bool {
+pub fn is_current(topology: &Topology, asked: &Parameters, promotions: &[Promotion], asker: &Asker) -> bool {
     let Ok(found) = survey(topology, &asked.ports) else { return false };
     promotions.iter().all(|promotion| {
-        let current = pair_of(&found, promotion).is_some_and(|pair| standing(topology, pair, &asker.flip) == Standing::Current);
-        current && !is_made(topology, promotion)
+        pair_of(&found, promotion).is_some_and(|pair| standing(topology, pair, &asker.flip) == Standing::Current)
     })
 }
 

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::intent::Promotion;
-use crate::plan::Plan;
-use crate::topology::{IMAGE, TargetGroup, Topology};
+use crate::labels::is_live;
+use crate::plan::{Plan, Write};
+use crate::safety::pair_of;
+use crate::topology::{ActionKind, IMAGE, TargetGroup, Topology};
+use crate::twins::Survey;
 
 /// The most characters of a summary that CodePipeline takes (`executionDetails.summary`).
 pub const SUMMARY_LIMIT: usize = 2048;
@@ -19,7 +22,8 @@ pub const MESSAGE_LIMIT: usize = 5000;
 pub struct Report {
     /// The flip id.
     pub flip: String,
-    /// Who is live: the Identifier, else the group's name; several comma-separated.
+    /// Who is live, as `PromoteTo` takes it: the Identifier, or the group's name where it has none or another group has
+    /// the same; several comma-separated.
     pub live: String,
     /// The image tag that is live, by the group's tag; `unknown` where it has none.
     pub live_image: String,
@@ -44,20 +48,38 @@ impl Report {
         changed: bool,
         summary: String,
     ) -> Self {
-        let groups = |promoted: bool| -> Vec<&TargetGroup> {
-            let arn = |promotion: &Promotion| if promoted { promotion.promoted.clone() } else { promotion.retired.clone() };
-            promotions.iter().filter_map(|promotion| topology.groups.get(&arn(promotion))).collect()
-        };
-        let (live, test) = (groups(live_is_promoted), groups(!live_is_promoted));
-        let join = |groups: &[&TargetGroup], read: fn(&TargetGroup) -> &str| {
-            groups.iter().map(|group| read(group)).collect::<Vec<_>>().join(",")
-        };
+        Self::told(flip, topology, promotions, |_| live_is_promoted, changed, summary)
+    }
+
+    /// The report of a check, which moves nothing: who is live is asked promotion by promotion. Where the rules of one
+    /// disagree, it is told as it was before the flip that left them so.
+    #[must_use]
+    pub fn of_check(flip: &str, topology: &Topology, survey: &Survey<'_>, promotions: &[Promotion], summary: String) -> Self {
+        Self::told(flip, topology, promotions, |promotion| serves(survey, promotion) == Some(true), false, summary)
+    }
+
+    fn told(
+        flip: &str,
+        topology: &Topology,
+        promotions: &[Promotion],
+        live_is_promoted: impl Fn(&Promotion) -> bool,
+        changed: bool,
+        summary: String,
+    ) -> Self {
+        let sides = promotions.iter().map(|promotion| match live_is_promoted(promotion) {
+            true => (promotion.promoted.as_str(), promotion.retired.as_str()),
+            false => (promotion.retired.as_str(), promotion.promoted.as_str()),
+        });
+        let (live, test): (Vec<&str>, Vec<&str>) = sides.unzip();
+        let names = |arns: &[&str]| arns.iter().map(|arn| topology.short(arn)).collect::<Vec<_>>().join(",");
+        let images =
+            |arns: &[&str]| arns.iter().map(|arn| topology.group(arn).map_or(UNKNOWN, image)).collect::<Vec<_>>().join(",");
         Self {
             flip: flip.to_owned(),
-            live: join(&live, TargetGroup::short),
-            live_image: join(&live, image),
-            test: join(&test, TargetGroup::short),
-            test_image: join(&test, image),
+            live: names(&live),
+            live_image: images(&live),
+            test: names(&test),
+            test_image: images(&test),
             changed,
             summary: clip(&summary, SUMMARY_LIMIT),
         }
@@ -77,8 +99,11 @@ impl Report {
     }
 }
 
+/// What stands for an image that no tag tells.
+const UNKNOWN: &str = "unknown";
+
 fn image(group: &TargetGroup) -> &str {
-    group.tag(IMAGE).unwrap_or("unknown")
+    group.tag(IMAGE).unwrap_or(UNKNOWN)
 }
 
 /// At most `limit` characters of a text, with `…` where it was cut.
@@ -130,10 +155,17 @@ fn promoted(topology: &Topology, plan: &Plan) -> String {
 
 /// The sentences about a flip that would be made: what the approver reads.
 #[must_use]
-pub fn would_flip(topology: &Topology, plan: &Plan) -> String {
+pub fn would_flip(topology: &Topology, survey: &Survey<'_>, plan: &Plan) -> String {
     let mut sentences = Vec::new();
     if plan.promotions.len() <= TOLD_EACH {
-        sentences.extend(plan.promotions.iter().flat_map(|promotion| would_promote(topology, plan, promotion)));
+        for promotion in &plan.promotions {
+            sentences.push(would_promote(topology, survey, plan, promotion));
+            if change(survey, plan, promotion) == Change::Live {
+                let healthy = |arn: &str| topology.group(arn).map_or(0, TargetGroup::healthy);
+                let (promoted, retired) = (healthy(&promotion.promoted), healthy(&promotion.retired));
+                sentences.push(format!("Healthy targets: {promoted} against {retired} that serve now."));
+            }
+        }
         sentences.extend(plan.rules().map(|write| format!("{write}.")));
         sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
     } else {
@@ -145,14 +177,63 @@ pub fn would_flip(topology: &Topology, plan: &Plan) -> String {
     sentences.join(" ")
 }
 
-fn would_promote(topology: &Topology, plan: &Plan, promotion: &Promotion) -> Vec<String> {
-    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-    if !plan.moves(promotion) {
-        return vec![format!("{promoted} is live already: a flip would change nothing.")];
+/// What a flip would change for one of its promotions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// The live traffic moves.
+    Live,
+    /// The promoted group is live by weight; clients that are bound to the retired one move.
+    Bound,
+    /// Only what is on the test port.
+    Test,
+    /// No rule, only labels.
+    Labels,
+    /// Neither a rule nor a label.
+    Nothing,
+}
+
+/// What a plan would change for one of its promotions, as the rules are now.
+#[must_use]
+pub fn change(survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> Change {
+    let (promoted, retired) = (&promotion.promoted, &promotion.retired);
+    let turns = |write: &Write| match write {
+        Write::Actions { actions, .. } => {
+            actions.iter().any(|action| matches!(&action.kind, ActionKind::Forward(forward) if forward.serves_only(promoted)))
+        }
+        Write::Tag { .. } => false,
+    };
+    let labels =
+        |write: &Write| matches!(write, Write::Tag { groups, .. } if groups.contains(promoted) || groups.contains(retired));
+    match serves(survey, promotion) {
+        Some(true) if plan.live.iter().any(turns) => Change::Bound,
+        Some(true) if plan.moves(promotion) => Change::Test,
+        Some(true) if plan.rest.iter().any(labels) => Change::Labels,
+        Some(true) => Change::Nothing,
+        Some(false) | None => Change::Live,
     }
-    let healthy = |arn: &str| topology.group(arn).map_or(0, TargetGroup::healthy);
-    vec![
-        format!("A flip would make {promoted} live; {retired} would move to the test port."),
-        format!("Healthy targets: {} against {} that serve now.", healthy(&promotion.promoted), healthy(&promotion.retired)),
-    ]
+}
+
+/// The sentence about one promotion of a plan, as the rules are now.
+#[must_use]
+pub fn would_promote(topology: &Topology, survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> String {
+    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
+    match change(survey, plan, promotion) {
+        Change::Live if serves(survey, promotion).is_none() => format!(
+            "The live rules disagree about which version is live: a flip would make {promoted} live on all of them; \
+             {retired} would move to the test port."
+        ),
+        Change::Live => format!("A flip would make {promoted} live; {retired} would move to the test port."),
+        Change::Bound => {
+            format!("{promoted} is live already: a flip would only move the clients that are still bound to {retired}.")
+        }
+        Change::Test => format!("{promoted} is live already: a flip would only put {retired} on the test port."),
+        Change::Labels => format!("{promoted} is live already: a flip would change only labels."),
+        Change::Nothing => format!("{promoted} is live already: a flip would change no rule."),
+    }
+}
+
+/// Whether every live rule of a promotion's pair serves the promoted group; none where they disagree.
+fn serves(survey: &Survey<'_>, promotion: &Promotion) -> Option<bool> {
+    is_live(survey, pair_of(survey, promotion)?, &promotion.promoted)
 }

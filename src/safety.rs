@@ -65,9 +65,7 @@ pub enum Blocked {
         asked_by: Option<String>,
     },
     /// This flip was made, or given up, and another one came after it.
-    #[error(
-        "flip {id} is over: {by}. A late copy of an old request changes nothing; approve again for a new flip"
-    )]
+    #[error("flip {id} is over: {by}. A late copy of an old request changes nothing; approve again for a new flip")]
     Superseded {
         /// This flip.
         id: String,

@@ -181,8 +181,8 @@ impl Reader {
     }
 
     /// Groups that a journal names and that belong to no listener any more: where targets are sticky, a flip that died
-    /// between its writes leaves the retired group without a rule, and so out of the load balancer's list. One more
-    /// round trip, and only then.
+    /// between its writes leaves the retired group without a rule, and so out of the load balancer's list. Two more
+    /// round trips however many they are, and only then. One call each: a call that names several fails where one is gone.
     async fn detached(&self, topology: &mut Topology) -> Result<(), AwsFailure> {
         const ACTION: &str = "elasticloadbalancing:DescribeTargetGroups";
         let mut missing = Vec::new();
@@ -194,18 +194,15 @@ impl Reader {
         }
         missing.sort();
         missing.dedup();
-        for arn in missing {
-            let answer =
-                self.caller.call(ACTION, &arn, || self.elb.describe_target_groups().target_group_arns(&arn).send()).await;
-            match answer {
-                Ok(answer) => {
-                    let groups = answer.target_groups.unwrap_or_default();
-                    topology.groups.extend(self.groups(&groups, std::slice::from_ref(&arn)).await?);
-                }
-                Err(failure) if failure.class == Class::NotFound => {} // deleted since: the journal is old
-                Err(failure) => return Err(failure),
+        let found = try_join_all(missing.iter().map(|arn| async move {
+            let call = || self.elb.describe_target_groups().target_group_arns(arn).send();
+            match self.caller.call(ACTION, arn, call).await {
+                Ok(answer) => self.groups(answer.target_groups(), std::slice::from_ref(arn)).await,
+                Err(failure) if failure.class == Class::NotFound => Ok(BTreeMap::new()), // deleted since: the journal is old
+                Err(failure) => Err(failure),
             }
-        }
+        }));
+        topology.groups.extend(found.await?.into_iter().flatten());
         Ok(())
     }
 

@@ -33,7 +33,7 @@ async fn a_denied_live_rule_is_a_permission_error_and_what_had_moved_is_set_back
     let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, FaultKind::AccessDenied)]).await;
     let Answer::Failed(r#type, message) = &ended.answer else { panic!("{:?}", ended.answer) };
     assert_eq!(r#type, "PermissionError");
-    assert!(message.contains("were set back: port 80"), "{message}");
+    assert!(message.contains("Every rule was set back: port 80"), "{message}");
     assert!(message.contains("Allow elasticloadbalancing:ModifyRule in this role's policy"), "{message}");
     assert_eq!((ended.fault(), ended.traffic()), (None, Traffic::Before));
 }

@@ -28,6 +28,8 @@ enum Step {
     Build { deploys: bool },
     /// The last execution that built is approved, with its image.
     ApproveBuild(Kill),
+    /// A check brings the labels in line.
+    Check,
     /// Every fence is taken off.
     Unfence,
     /// A person exchanges the groups at the console.
@@ -43,6 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..8_usize).prop_map(Step::Duplicate),
         2 => any::<bool>().prop_map(|deploys| Step::Build { deploys }),
         2 => kill().prop_map(Step::ApproveBuild),
+        2 => Just(Step::Check),
         1 => Just(Step::Unfence),
         1 => Just(Step::SwapByHand),
     ]
@@ -84,6 +87,11 @@ impl History<'_> {
                 if let Some((execution, image)) = self.built.clone() {
                     self.flip(Request { execution, promote_to: None, promote_image: Some(image) }, *kill).await?;
                 }
+            }
+            Step::Check => {
+                let job = self.arena.world.jobs.create_job(r#"{"ElbName":"shop","Action":"check"}"#);
+                self.arena.lambda.deliver(self.arena.world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
+                self.model.check();
             }
             Step::Unfence => {
                 self.model.unfence();
@@ -189,6 +197,13 @@ async fn a_late_duplicate_cannot_undo_a_roll_back() {
 #[tokio::test]
 async fn a_late_duplicate_cannot_undo_what_a_person_put_back_by_hand() {
     named(&[Step::Approve(None), Step::SwapByHand, Step::Duplicate(0), Step::Retry(0, None)]).await;
+}
+
+#[tokio::test]
+async fn neither_a_check_nor_a_request_for_what_is_live_lets_a_late_duplicate_undo_an_edit_by_hand() {
+    for between in [Step::Check, Step::ApproveTo(0, None)] {
+        named(&[Step::Approve(None), Step::SwapByHand, between, Step::Check, Step::Duplicate(0), Step::Retry(0, None)]).await;
+    }
 }
 
 #[tokio::test]

@@ -25,13 +25,22 @@ pub struct Model {
     pub live: Side,
     images: [String; 2],
     fences: [Option<String>; 2],
+    /// Which group the labels call live: written last by a flip.
+    labels: Side,
     current: Option<(Id, Side)>,
     past: Vec<(Id, Side)>,
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { live: 0, images: ["v1".to_owned(), "v2".to_owned()], fences: [None, None], current: None, past: Vec::new() }
+        Self {
+            live: 0,
+            images: ["v1".to_owned(), "v2".to_owned()],
+            fences: [None, None],
+            labels: 0,
+            current: None,
+            past: Vec::new(),
+        }
     }
 }
 
@@ -49,15 +58,30 @@ impl Model {
             return false;
         }
         if side == self.live {
+            // A flip to the other group that does not hold any more is over.
+            let over = self.current.take_if(|(_, current)| *current != side);
+            self.past.extend(over);
             self.past.push((id, side));
+            self.labels = side;
             return true;
         }
         if self.fences[side].as_ref().is_some_and(|by| *by != request.execution) {
             return false;
         }
         self.past.extend(self.current.replace((id, side)));
-        (self.live, self.fences) = (side, [None, None]);
+        let theirs = self.fences[1 - side].take_if(|by| *by != request.execution);
+        self.fences = [None, None];
+        self.fences[1 - side] = theirs;
+        (self.live, self.labels) = (side, side);
         true
+    }
+
+    /// Runs a check: it ends the journal of a flip that was made and undone by hand, else it mends the labels.
+    pub fn check(&mut self) {
+        match self.current.take_if(|(_, side)| *side == self.labels && *side != self.live) {
+            Some(undone) => self.past.push(undone),
+            None => self.labels = self.live,
+        }
     }
 
     /// Runs the deployer.

@@ -1,4 +1,4 @@
-//! Two faults in one flip: kills and lost answers, drawn with a seed; every pair with LONG=1.
+//! Two faults in one flip: kills, lost answers and denials, drawn with a seed; every pair with LONG=1.
 
 use std::sync::Arc;
 
@@ -9,8 +9,14 @@ use tokio::sync::Mutex;
 
 use crate::arena::{Arena, Asked, Balancer};
 
-const KINDS: [FaultKind; 5] =
-    [FaultKind::KillBefore, FaultKind::KillAfter, FaultKind::ResetBefore, FaultKind::ResetAfter, FaultKind::CutAnswer];
+const KINDS: [FaultKind; 6] = [
+    FaultKind::KillBefore,
+    FaultKind::KillAfter,
+    FaultKind::ResetBefore,
+    FaultKind::ResetAfter,
+    FaultKind::CutAnswer,
+    FaultKind::AccessDenied,
+];
 const DRAWN: usize = 200;
 /// The second fault may strike in the redelivery.
 const CALLS: usize = 44;
@@ -20,7 +26,8 @@ async fn two_faults_in_one_flip_end_in_one_flip_and_success_or_no_flip_and_failu
     let mut pairs = Vec::new();
     for first in 1..=CALLS / 2 {
         for second in first + 1..=CALLS {
-            pairs.extend(KINDS.iter().flat_map(|one| KINDS.iter().map(move |other| ((first, *one), (second, *other)))));
+            let all = KINDS.iter().flat_map(|one| KINDS.iter().map(move |other| ((first, *one), (second, *other))));
+            pairs.extend(all.filter(|(one, other)| !is_denied_reading(*one, *other)));
         }
     }
     if std::env::var_os("LONG").is_none() {
@@ -47,6 +54,13 @@ async fn two_faults_in_one_flip_end_in_one_flip_and_success_or_no_flip_and_failu
         wrong.extend(run.await.unwrap());
     }
     assert!(wrong.is_empty(), "{} ended wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A reading that is denied twice fails the job before anything is known of the groups, and so nothing can note that it
+/// is over: a late copy after the permission came back flips, as the README says.
+fn is_denied_reading(one: (usize, FaultKind), other: (usize, FaultKind)) -> bool {
+    const READING: usize = 10;
+    one.1 == FaultKind::AccessDenied && other.1 == FaultKind::AccessDenied && one.0 <= READING
 }
 
 /// Keeps some, by a seed that is printed; `SEED=…` in the environment repeats a run.

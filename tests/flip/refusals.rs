@@ -11,7 +11,7 @@ async fn refused(stage: &Stage, parameters: Value, expected: &[&str]) {
     let ended = stage.job(parameters).await;
     let (kind, message) = ended.failed();
     assert_eq!(kind, "JobFailed", "{message}");
-    for part in expected.iter().chain(&["Nothing was changed"]) {
+    for part in expected.iter().chain(&["No rule was changed"]) {
         assert!(message.contains(part), "{part:?} not in {message:?}");
     }
     assert_eq!(before, rules_only(&stage.world.snapshot().await.unwrap()));

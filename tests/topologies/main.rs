@@ -11,3 +11,4 @@ mod drawn;
 mod exchange;
 mod held;
 mod notation;
+mod reports;

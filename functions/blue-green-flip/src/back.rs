@@ -3,38 +3,60 @@
 use std::time::Instant;
 
 use blue_green::aws::failure::Class;
-use blue_green::back::{plan_back, remember_over};
+use blue_green::back::{is_current, plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
-use blue_green::plan::Asker;
+use blue_green::plan::{Asker, Plan};
+use blue_green::report::Report;
+use blue_green::safety::is_made;
 use blue_green::topology::Topology;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::flip::{Halfway, PLAN_LIVES, apply};
 use crate::handler::Hands;
-use crate::states::{planned, states};
+use crate::states::{differences, planned, states};
+use crate::verify::done;
 
-/// After a failure that no further try mends: where this run had begun to move live rules, it sets them back. What may
-/// pass is left as it is, for the next delivery to finish.
-pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: Halfway) -> Failure {
+/// After a failure that no further try of this run mends. Where another delivery has made the flip meanwhile, that is
+/// what is reported. What may pass is left as it is, for the next delivery to finish. Otherwise this run sets back what
+/// it, or an earlier delivery of its flip, has moved.
+///
+/// # Errors
+/// What became of the rules.
+pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: Halfway) -> Result<Report, Failure> {
     let Halfway { topology, plan, cause } = halfway;
     let began = Instant::now();
     let next = "Another delivery of this job, or a Retry with the same Execution, finishes it".to_owned();
+    let transient = cause.class == Class::Transient;
     let Ok(now) = hands.late_reader.topology(&asked.elb_name, &asked.ports).await else {
-        return Failure::HalfDone { cause, states: planned(&plan), next };
+        return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: transient });
     };
-    if (cause.class == Class::Transient && hands.is_late()) || plan.live.is_empty() {
-        return Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next };
+    let made = plan.promotions.iter().all(|promotion| is_made(&now, promotion));
+    if made && differences(&now, asked, &plan.promotions).is_empty() {
+        return Ok(done(asker, &now, &plan, None));
+    }
+    if !is_current(&now, asked, &plan.promotions, asker) {
+        let by = "another flip's journal stands in place of this one's".to_owned();
+        return Err(Failure::Conflict { by, states: states(&now, asked, &plan.promotions) });
+    }
+    if transient || !moved_live(&topology, asked, asker, &plan) {
+        return Err(Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next, open: transient });
     }
     match set_back(hands, began + PLAN_LIVES, asked, asker, &now, &plan.promotions).await {
-        Ok(states) => Failure::TakenBack { cause, states },
+        Ok(states) => Err(Failure::TakenBack { cause, states }),
         Err(second) => {
             tracing::error!(reason = second, "could not set the rules back");
-            let now = hands.late_reader.again(&now).await.unwrap_or(topology);
-            Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next }
+            let now = hands.late_reader.again(&now).await.unwrap_or(now);
+            let next = "Another delivery of this job sets the rest back".to_owned();
+            Err(Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next, open: true })
         }
     }
+}
+
+/// Whether this flip has moved live rules: in this run, or in an earlier delivery, whose journal this run had found.
+fn moved_live(topology: &Topology, asked: &Parameters, asker: &Asker, plan: &Plan) -> bool {
+    !plan.live.is_empty() || is_current(topology, asked, &plan.promotions, asker)
 }
 
 /// Sets rules back and says how they are now.
@@ -55,9 +77,9 @@ pub async fn set_back(
 
 /// A job that ends without a flip is remembered as over, so that a late copy of its event does not flip when the reason
 /// is gone. That it could not be noted changes nothing in what is reported.
-pub async fn note_over(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology) {
+pub async fn note_over(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) {
     let writes = remember_over(topology, asked, asker);
-    for result in hands.writer(Instant::now() + PLAN_LIVES).apply(&writes).await {
+    for result in hands.writer(until).apply(&writes).await {
         if let Err(failure) = result {
             tracing::warn!(reason = %failure, "could not note that this job is over");
         }

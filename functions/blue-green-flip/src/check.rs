@@ -1,12 +1,13 @@
 //! A check: what a flip would do, for the approver to read. Writes labels only.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use blue_green::intent::Promotion;
-use blue_green::labels;
+use blue_green::journal::BUILD;
+use blue_green::labels::{self, Running};
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, plan};
+use blue_green::plan::{Asker, Write, plan};
 use blue_green::report::{self, Report};
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
@@ -14,47 +15,102 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::flip::observe;
+use crate::flip::{PLAN_LIVES, observe};
 use crate::handler::Hands;
 
 /// Brings the labels in line with what runs, then plans a flip without applying it.
 ///
 /// # Errors
-/// A [`Failure`]: a refusal is what the approver must see before approving.
+/// A [`Failure`]: a refusal is what the approver must see before approving. It tells the labels that were written.
 pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
-    let mut topology = observe(hands, asked).await?;
+    let began = Instant::now();
+    let topology = observe(hands, asked).await?;
     let running = running(hands, &topology).await?;
+    let mut written = Vec::new();
+    let would = match bring_in_line(hands, asked, topology, &running, began, &mut written).await {
+        Ok(topology) => would_flip(asked, asker, &topology, &running, &written),
+        Err(failure) => Err(failure),
+    };
+    would.map_err(|failure| match written.is_empty() {
+        true => failure,
+        false => Failure::Labelled { cause: Box::new(failure), labels: written },
+    })
+}
+
+/// Writes the labels, says in `written` which ones, and reads again where there were any.
+async fn bring_in_line(
+    hands: &Hands,
+    asked: &Parameters,
+    topology: Topology,
+    running: &BTreeMap<String, Running>,
+    began: Instant,
+    written: &mut Vec<String>,
+) -> Result<Topology, Failure> {
     let found = survey(&topology, &asked.ports)?;
-    let writes: Vec<_> = found.pairs.keys().flat_map(|pair| labels::in_line(&topology, &found, pair, &running)).collect();
-    drop(found);
-    if !writes.is_empty() {
-        for (write, result) in writes.iter().zip(hands.writer(Instant::now() + Duration::from_secs(15)).apply(&writes).await) {
-            result?;
-            tracing::info!(write = %write, "label brought in line");
+    let wanted = found.pairs.keys().flat_map(|pair| labels::in_line(&topology, &found, pair, running)).collect();
+    let writes = still_meant(hands, &topology, wanted).await?;
+    if writes.is_empty() {
+        return Ok(topology);
+    }
+    let mut failed = None;
+    for (write, result) in writes.iter().zip(hands.writer(began + PLAN_LIVES).apply(&writes).await) {
+        match result {
+            Ok(()) => {
+                tracing::info!(write = %write, "label brought in line");
+                written.push(write.to_string());
+            }
+            Err(failure) => failed = Some(failure),
         }
-        topology = hands.reader.again(&topology).await?;
     }
-    let plan = plan(&topology, asked, asker, Timestamp::now())?;
-    let mut summary = report::would_flip(&topology, &plan);
-    for write in &writes {
-        summary = format!("{summary} Label brought in line: {write}.");
+    match failed {
+        Some(failure) => Err(failure.into()),
+        None => Ok(hands.reader.again(&topology).await?),
     }
-    for promotion in &plan.promotions {
-        summary = format!("{summary} {}", really(&topology, promotion, &running));
+}
+
+/// Leaves out the end of a fence that is not the one that was judged: while ECS was read, another build may have put
+/// its own.
+async fn still_meant(hands: &Hands, topology: &Topology, writes: Vec<Write>) -> Result<Vec<Write>, Failure> {
+    fn unfenced(write: &Write) -> Option<&[String]> {
+        match write {
+            Write::Tag { groups, tags, .. } if tags.contains_key(BUILD) => Some(groups),
+            _ => None,
+        }
     }
-    let live_is_promoted = !plan.moves_traffic();
-    Ok(Report::new(asker.flip.as_str(), &topology, &plan.promotions, live_is_promoted, false, summary.trim_end().to_owned()))
+    if !writes.iter().any(|write| unfenced(write).is_some()) {
+        return Ok(writes);
+    }
+    let now = hands.reader.again(topology).await?;
+    let fence = |topology: &Topology, arn: &str| topology.group(arn).and_then(|group| group.tags.get(BUILD).cloned());
+    let same = |groups: &[String]| groups.iter().all(|arn| fence(topology, arn) == fence(&now, arn));
+    Ok(writes.into_iter().filter(|write| unfenced(write).is_none_or(same)).collect())
+}
+
+/// What a flip would do.
+fn would_flip(
+    asked: &Parameters,
+    asker: &Asker,
+    topology: &Topology,
+    running: &BTreeMap<String, Running>,
+    written: &[String],
+) -> Result<Report, Failure> {
+    let plan = plan(topology, asked, asker, Timestamp::now())?;
+    let found = survey(topology, &asked.ports)?;
+    let mut sentences = vec![report::would_flip(topology, &found, &plan)];
+    sentences.extend(written.iter().map(|write| format!("Label brought in line: {write}.")));
+    sentences.extend(plan.promotions.iter().map(|promotion| really(topology, promotion, running)));
+    Ok(Report::of_check(asker.flip.as_str(), topology, &found, &plan.promotions, sentences.join(" ")))
 }
 
 /// What runs behind every group that has a `Service` tag.
-async fn running(hands: &Hands, topology: &Topology) -> Result<BTreeMap<String, labels::Running>, Failure> {
+async fn running(hands: &Hands, topology: &Topology) -> Result<BTreeMap<String, Running>, Failure> {
     let read = topology.groups.values().map(|group| async move { Ok((group.arn.clone(), hands.ecs.by_tag(group).await?)) });
-    let read: Vec<(String, Option<labels::Running>)> = try_join_all(read).await.map_err(Failure::Aws)?;
+    let read: Vec<(String, Option<Running>)> = try_join_all(read).await.map_err(Failure::Aws)?;
     Ok(read.into_iter().filter_map(|(arn, running)| Some((arn, running?))).collect())
 }
 
 /// What ECS says of both sides, for the approver.
-fn really(topology: &Topology, promotion: &Promotion, running: &BTreeMap<String, labels::Running>) -> String {
+fn really(topology: &Topology, promotion: &Promotion, running: &BTreeMap<String, Running>) -> String {
     let of = |arn: &String| {
         let name = topology.short(arn);
         match running.get(arn) {

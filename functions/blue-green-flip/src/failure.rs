@@ -11,11 +11,11 @@ use thiserror::Error;
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// The set-up or the parameters are wrong; nothing was changed.
-    #[error("{0}. Nothing was changed.")]
+    /// The set-up or the parameters are wrong; no rule was changed.
+    #[error("{0}. No rule was changed.")]
     Unfit(#[from] Unfit),
-    /// The flip was refused; nothing was changed.
-    #[error("refused: {}. Nothing was changed.{}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), apart(.split))]
+    /// The flip was refused; no rule was changed.
+    #[error("refused: {}. No rule was changed.{}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), apart(.split))]
     Blocked {
         /// Every reason.
         reasons: Vec<Blocked>,
@@ -23,15 +23,25 @@ pub enum Failure {
         split: Vec<String>,
     },
     /// An AWS call failed before any rule was written.
-    #[error("{0}. Nothing was changed.")]
+    #[error("{0}. No rule was changed.")]
     Aws(#[from] AwsFailure),
     /// An AWS call failed between the writes, and what had been written was taken back.
-    #[error("{cause}. The rules that had been changed were set back: {}.", .states.join("; "))]
+    #[error("{cause}. Every rule was set back: {}.", .states.join("; "))]
     TakenBack {
         /// The call that failed.
         cause: AwsFailure,
         /// Each rule with the group it serves now.
         states: Vec<String>,
+    },
+    /// An earlier delivery of this event ended it without a flip, and had begun to set rules back.
+    #[error("job {job} is over: an earlier delivery of it could not finish the flip and began to set the rules back; they are now: {}. {}", .states.join("; "), over_next(.open))]
+    Over {
+        /// The job's or the request's id.
+        job: String,
+        /// Each rule with the group it serves now.
+        states: Vec<String>,
+        /// Whether rules are still to be set back.
+        open: bool,
     },
     /// An AWS call failed between the writes, and the rules stay as they are.
     #[error("{cause}. The flip is half-done: {}. {next}", .states.join("; "))]
@@ -42,6 +52,16 @@ pub enum Failure {
         states: Vec<String>,
         /// What the next delivery or approval will do.
         next: String,
+        /// Whether the next delivery of the event can do it.
+        open: bool,
+    },
+    /// A check failed after it had brought labels in line.
+    #[error("{cause} Labels brought in line before: {}.", .labels.join("; "))]
+    Labelled {
+        /// Why it failed.
+        cause: Box<Failure>,
+        /// The tags that were written.
+        labels: Vec<String>,
     },
     /// Somebody else wrote at the same time.
     #[error("somebody else changed the rules during this flip ({by}): {}. Look at who did, then approve again", .states.join("; "))]
@@ -57,7 +77,12 @@ impl Failure {
     /// Whether another delivery of the same event may succeed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Aws(cause) | Self::HalfDone { cause, .. } if cause.class == Class::Transient)
+        match self {
+            Self::Aws(cause) => cause.class == Class::Transient,
+            Self::HalfDone { open, .. } | Self::Over { open, .. } => *open,
+            Self::Labelled { cause, .. } => cause.may_pass(),
+            Self::Unfit(_) | Self::Blocked { .. } | Self::TakenBack { .. } | Self::Conflict { .. } => false,
+        }
     }
 
     /// The failure type that CodePipeline shows.
@@ -65,7 +90,8 @@ impl Failure {
     pub fn kind(&self) -> FailureType {
         match self {
             Self::Unfit(_) => FailureType::ConfigurationError,
-            Self::Blocked { .. } | Self::Conflict { .. } => FailureType::JobFailed,
+            Self::Blocked { .. } | Self::Over { .. } | Self::Conflict { .. } => FailureType::JobFailed,
+            Self::Labelled { cause, .. } => cause.kind(),
             Self::Aws(cause) | Self::TakenBack { cause, .. } | Self::HalfDone { cause, .. } => match cause.class {
                 Class::Permission => FailureType::PermissionError,
                 Class::Transient => FailureType::SystemUnavailable,
@@ -73,6 +99,10 @@ impl Failure {
             },
         }
     }
+}
+
+fn over_next(open: &bool) -> &'static str {
+    if *open { "Another delivery of this job sets the rest back" } else { "Press Retry or approve again for a new flip" }
 }
 
 fn apart(split: &[String]) -> String {

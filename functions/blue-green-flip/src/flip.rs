@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use crate::back::{give_up, note_over, set_back};
 use crate::failure::Failure;
 use crate::handler::Hands;
-use crate::states::split;
-use crate::verify::verify;
+use crate::states::{split, states};
+use crate::verify::{finish_others, verify};
 
 /// How long a plan may be applied after its reading began. The deployer waits longer than this between its fence and
 /// its second look, so that no plan made before the fence can move a rule after that look.
@@ -28,6 +28,7 @@ pub const PLAN_LIVES: Duration = Duration::from_secs(15);
 /// A [`Failure`] that says what was found, what was expected and how the rules are now.
 pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
     let mut halfway: Option<Halfway> = None;
+    let mut doubted = false;
     loop {
         let began = Instant::now();
         let planned = match observe(hands, asked).await {
@@ -35,7 +36,12 @@ pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Re
                 tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
                 match plan(&topology, asked, asker, Timestamp::now()) {
                     Ok(plan) => Ok((topology, plan)),
-                    Err(refusal) => Err(refused(hands, asked, asker, &topology, refusal, halfway.is_none()).await),
+                    // Rules and tags are read side by side: another delivery may have written in between.
+                    Err(refusal) if !doubted && is_undone(&refusal) => {
+                        doubted = true;
+                        continue;
+                    }
+                    Err(refusal) => Err(refused(hands, asked, asker, &topology, refusal, began).await),
                 }
             }
             Err(failure) => Err(failure),
@@ -43,7 +49,10 @@ pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Re
         let (topology, plan) = match (planned, halfway.take()) {
             (Ok(planned), _) => planned,
             (Err(failure), None) => return Err(failure),
-            (Err(_), Some(halfway)) => return Err(give_up(hands, asked, asker, halfway).await),
+            (Err(failure), Some(halfway)) => {
+                tracing::error!(reason = %failure, "could not go on");
+                return give_up(hands, asked, asker, halfway).await;
+            }
         };
         tracing::info!(writes = plan.phases().iter().map(|(_, writes)| writes.len()).sum::<usize>(), "planned");
         match apply(hands, began + PLAN_LIVES, &plan).await {
@@ -56,12 +65,13 @@ pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Re
                 match (moved, again) {
                     (false, true) => {}
                     (false, false) => {
-                        let failure = Failure::Aws(cause);
-                        note_over(hands, asked, asker, &topology).await;
-                        return Err(failure);
+                        if cause.class != Class::Transient {
+                            note_over(hands, asked, asker, &topology, began + PLAN_LIVES).await;
+                        }
+                        return Err(Failure::Aws(cause));
                     }
                     (true, true) => halfway = Some(Halfway { topology, plan, cause }),
-                    (true, false) => return Err(give_up(hands, asked, asker, Halfway { topology, plan, cause }).await),
+                    (true, false) => return give_up(hands, asked, asker, Halfway { topology, plan, cause }).await,
                 }
             }
         }
@@ -75,29 +85,46 @@ pub struct Halfway {
     pub cause: AwsFailure,
 }
 
+fn is_undone(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Blocked(blocked) if blocked.iter().any(|reason| matches!(reason, Blocked::Undone { .. })))
+}
+
 /// A refusal, told with the state of the rules where an earlier delivery left them apart. A job that ends so is
-/// remembered as over, or, where it was over, the way back that an earlier delivery began is finished.
+/// remembered as over; where it was over, the way back that an earlier delivery began is finished; and where another
+/// flip came after it and the rules are apart, that one is finished.
 async fn refused(
     hands: &Hands,
     asked: &Parameters,
     asker: &Asker,
     topology: &Topology,
     refusal: Refusal,
-    first: bool,
+    began: Instant,
 ) -> Failure {
-    let blocked = match refusal {
+    let reasons = match refusal {
         Refusal::Unfit(unfit) => return Failure::Unfit(unfit),
-        Refusal::Blocked(blocked) => blocked,
+        Refusal::Blocked(reasons) => reasons,
     };
-    if blocked.iter().any(|reason| matches!(reason, Blocked::Over { .. })) {
+    let until = began + PLAN_LIVES;
+    if reasons.iter().any(|reason| matches!(reason, Blocked::Over { .. })) {
         let promotions = taken_back(topology, asked, asker);
-        if let Err(reason) = set_back(hands, Instant::now() + PLAN_LIVES, asked, asker, topology, &promotions).await {
-            tracing::error!(reason, "could not set the rules back");
+        if promotions.is_empty() {
+            return Failure::Blocked { reasons, split: split(topology, asked) };
         }
-    } else if first {
-        note_over(hands, asked, asker, topology).await;
+        let back = set_back(hands, until, asked, asker, topology, &promotions).await;
+        let open = back.is_err();
+        let states = back.unwrap_or_else(|reason| {
+            tracing::error!(reason, "could not set the rules back");
+            states(topology, asked, &promotions)
+        });
+        return Failure::Over { job: asker.delivery.clone(), states, open };
     }
-    Failure::Blocked { reasons: blocked, split: split(topology, asked) }
+    let mut apart = split(topology, asked);
+    if !apart.is_empty() && reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. })) {
+        finish_others(hands, asked, asker, topology, until).await;
+        apart = hands.reader.again(topology).await.map_or(apart, |now| split(&now, asked));
+    }
+    note_over(hands, asked, asker, topology, until).await;
+    Failure::Blocked { reasons, split: apart }
 }
 
 /// Reads the load balancer, and once more where a permission was denied: IAM takes changes over with a delay, and a

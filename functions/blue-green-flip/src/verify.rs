@@ -3,15 +3,18 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::AwsFailure;
-use blue_green::intent::{Promotion, marks};
+use blue_green::intent::{Promotion, Standing, marks, standing};
+use blue_green::labels::is_live;
+use blue_green::pairs::Pair;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan, plan};
 use blue_green::report::{self, Report};
-use blue_green::safety::pair_of;
+use blue_green::safety::is_made;
 use blue_green::topology::Topology;
-use blue_green::twins::{Survey, survey};
+use blue_green::twins::survey;
 use jiff::Timestamp;
 
+use crate::back::note_over;
 use crate::failure::Failure;
 use crate::flip::{PLAN_LIVES, apply};
 use crate::handler::Hands;
@@ -31,16 +34,18 @@ pub async fn verify(
     if !applied.moves_traffic() {
         return Ok(done(asker, topology, applied, None));
     }
+    let mut began = Instant::now();
     let mut unread = None;
     let mut seen = None;
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(look)).await;
         }
+        began = Instant::now();
         match hands.reader.again(topology).await {
             Ok(fresh) if differences(&fresh, asked, &applied.promotions).is_empty() => {
                 tracing::info!("verified");
-                join_journal(hands, asked, asker, &fresh, applied).await;
+                join_journal(hands, asked, asker, &fresh, applied, began + PLAN_LIVES).await;
                 return Ok(done(asker, &fresh, applied, None));
             }
             Ok(fresh) => seen = Some(fresh),
@@ -48,13 +53,14 @@ pub async fn verify(
         }
     }
     match seen {
-        Some(fresh) => conflict(hands, asked, asker, &fresh, applied).await,
+        Some(fresh) => Err(conflict(hands, asked, asker, &fresh, applied, began + PLAN_LIVES).await),
         // Every write was acknowledged: the flip was made, and only the second look failed.
         None => Ok(done(asker, topology, applied, unread)),
     }
 }
 
-fn done(asker: &Asker, topology: &Topology, plan: &Plan, unread: Option<AwsFailure>) -> Report {
+/// The report on a flip that was made.
+pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, unread: Option<AwsFailure>) -> Report {
     let mut summary = report::flipped(topology, plan);
     if let Some(failure) = unread {
         summary = format!("{summary} AWS acknowledged every write, but the rules could not be read again: {failure}.");
@@ -64,13 +70,13 @@ fn done(asker: &Asker, topology: &Topology, plan: &Plan, unread: Option<AwsFailu
 
 /// Another flip to the same group may have written its journal over this one's: then this one joins the earlier ids,
 /// or a late copy of it would count as new.
-async fn join_journal(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan) {
+async fn join_journal(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan, until: Instant) {
     let mine = Parameters {
         promote_to: applied.promotions.iter().map(|promotion| promotion.promoted.clone()).collect(),
         ..asked.clone()
     };
     let Ok(joining) = plan(fresh, &Parameters { force: true, ..mine }, asker, Timestamp::now()) else { return };
-    for result in hands.writer(Instant::now() + PLAN_LIVES).apply(&joining.journal).await {
+    for result in hands.writer(until).apply(&joining.journal).await {
         if let Err(failure) = result {
             tracing::warn!(reason = %failure, "could not note this flip beside the other one");
         }
@@ -79,36 +85,61 @@ async fn join_journal(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &
 
 /// Somebody else wrote. Where the journal names another flip, that one counts: its flip is finished here, so that two
 /// at once never leave the rules split. Where it names this one, a person changed the rules: their change stays.
-async fn conflict(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan) -> Result<Report, Failure> {
-    let other = survey(fresh, &asked.ports).ok().and_then(|survey| owner(fresh, &survey, &applied.promotions, asker));
-    let Some((other, group)) = other else {
-        let failure = Failure::Conflict {
-            by: "no other flip is in the journal".to_owned(),
-            states: differences(fresh, asked, &applied.promotions),
-        };
-        return Err(failure);
-    };
-    tracing::warn!(other = %other.flip, "another flip came between; finishing it");
-    let theirs = Parameters { promote_to: vec![group], promote_image: None, execution: None, force: true, ..asked.clone() };
-    if let Ok(plan) = plan(fresh, &theirs, &other, Timestamp::now()) {
-        let rules = Plan { journal: Vec::new(), ..plan };
-        if let Err(stopped) = apply(hands, Instant::now() + PLAN_LIVES, &rules).await {
-            tracing::error!(reason = %stopped.cause, "could not finish the other flip");
-        }
-    }
+async fn conflict(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan, until: Instant) -> Failure {
+    let others = finish_others(hands, asked, asker, fresh, until).await;
     let now = hands.late_reader.again(fresh).await;
-    let states = states(now.as_ref().unwrap_or(fresh), asked, &applied.promotions);
-    Err(Failure::Conflict { by: format!("flip {}", other.flip), states })
+    let now = now.as_ref().unwrap_or(fresh);
+    note_over(hands, asked, asker, now, until).await;
+    let by = match others.as_slice() {
+        [] => "no other flip is in the journal".to_owned(),
+        others => format!("flip {}", others.join(" and flip ")),
+    };
+    Failure::Conflict { by, states: states(now, asked, &applied.promotions) }
 }
 
-/// The other flip that a journal names, with the group it makes live.
-fn owner(fresh: &Topology, survey: &Survey<'_>, promotions: &[Promotion], asker: &Asker) -> Option<(Asker, String)> {
-    promotions.iter().find_map(|promotion| {
-        let pair = pair_of(survey, promotion)?;
-        let flip = marks(fresh, pair)
-            .flip
-            .filter(|flip| flip.id != asker.flip && flip.names(&pair.first) && flip.names(&pair.second))?;
+/// Finishes the flips of others that a journal names in pairs that know this one too, and says whose they are.
+pub async fn finish_others(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) -> Vec<String> {
+    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
+    let mut others = Vec::new();
+    // Other services' flips under way are not this one's business.
+    let concerns = |pair: &Pair| match standing(topology, pair, &asker.flip) {
+        Standing::Current => false,
+        Standing::Earlier { .. } => true,
+        Standing::New => mentions(asked, topology, pair),
+    };
+    for pair in found.pairs.keys().filter(|pair| concerns(pair)) {
+        let Some(flip) = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second)) else {
+            continue;
+        };
         let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        Some((Asker { delivery: flip.id.to_string(), flip: flip.id }, group.clone()))
-    })
+        let promotion = Promotion { promoted: group.clone(), retired: pair.other(group).to_owned(), finishes: None };
+        if is_made(topology, &promotion) && is_live(&found, pair, &promotion.retired) == Some(true) {
+            continue; // made, and undone by hand
+        }
+        others.push(flip.id.to_string());
+        if differences(topology, asked, std::slice::from_ref(&promotion)).is_empty() {
+            continue;
+        }
+        let theirs =
+            Parameters { promote_to: vec![group.clone()], promote_image: None, execution: None, force: true, ..asked.clone() };
+        let other = Asker { delivery: flip.id.to_string(), flip: flip.id.clone() };
+        tracing::warn!(other = %flip.id, "another flip came between; finishing it");
+        if let Ok(plan) = plan(topology, &theirs, &other, Timestamp::now()) {
+            let rules = Plan { journal: Vec::new(), ..plan };
+            if let Err(stopped) = apply(hands, until, &rules).await {
+                tracing::error!(reason = %stopped.cause, "could not finish the other flip");
+            }
+        }
+    }
+    others
+}
+
+/// Whether a request concerns a pair: it names one of the two groups, or names none, and so means the only pair.
+fn mentions(asked: &Parameters, topology: &Topology, pair: &Pair) -> bool {
+    let names = |arn: &str| {
+        let group = topology.group(arn);
+        let called = [Some(arn), group.map(|group| group.name.as_str()), group.and_then(|group| group.identifier())];
+        asked.promote_to.iter().any(|wanted| called.contains(&Some(wanted.as_str())))
+    };
+    asked.promote_to.is_empty() || names(&pair.first) || names(&pair.second)
 }

@@ -1,0 +1,137 @@
+//! What a check and a flip tell: who is live, in names that `PromoteTo` takes, and what a flip would do.
+
+use std::fs;
+use std::path::Path;
+
+use blue_green::parameters::Parameters;
+use blue_green::plan::{Asker, Plan, plan};
+use blue_green::report::{Report, would_flip};
+use blue_green::topology::Topology;
+use blue_green::twins::survey;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::after::after;
+use crate::notation::{Case, read};
+
+/// A shop and a cart; all four groups share two Identifiers.
+const TWO_SERVICES: &str = "
+group shop-a 2/2 Identifier=Code1 Image=1.0 IsProduction=true
+group shop-b 2/2 Identifier=Code2 Image=1.1 IsProduction=false
+group cart-a 2/2 Identifier=Code1 Image=2.0 IsProduction=false
+group cart-b 2/2 Identifier=Code2 Image=2.1 IsProduction=true
+port 80
+  10 path-pattern /cart/*: forward cart-a 0, cart-b 100
+  default: forward shop-a 100, shop-b 0
+port 8080
+  10 path-pattern /cart/*: forward cart-a 100, cart-b 0
+  default: forward shop-a 0, shop-b 100
+ask {\"PromoteTo\":\"shop-b,cart-b\"}
+";
+
+fn case(name: &str) -> Case {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/topologies/cases").join(name);
+    let text = fs::read_to_string(file).unwrap();
+    read(text.split_once("---\n").unwrap().0)
+}
+
+fn planned(topology: &Topology, asked: &Parameters) -> Plan {
+    let now: Timestamp = "2026-01-02T10:00:00Z".parse().unwrap();
+    plan(topology, asked, &Asker::new(asked, "job-1"), now).unwrap()
+}
+
+fn checked(case: &Case) -> Report {
+    let plan = planned(&case.topology, &case.asked);
+    let survey = survey(&case.topology, &case.asked.ports).unwrap();
+    let summary = would_flip(&case.topology, &survey, &plan);
+    Report::of_check("job-1", &case.topology, &survey, &plan.promotions, summary)
+}
+
+fn flipped(topology: &Topology, asked: &Parameters) -> (Topology, Report) {
+    let plan = planned(topology, asked);
+    let after = after(topology, &plan);
+    let report = Report::new("job-1", &after, &plan.promotions, true, true, String::new());
+    (after, report)
+}
+
+fn promote(names: &str) -> Parameters {
+    Parameters::parse(&Value::to_string(&json!({ "ElbName": "shop", "PromoteTo": names }))).unwrap()
+}
+
+#[test]
+fn what_a_flip_left_on_the_test_port_takes_it_back_also_where_services_share_identifiers() {
+    let Case { topology, asked, .. } = case("services-two-of-three.txt");
+    let (there, report) = flipped(&topology, &asked);
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("cart-b,shop-b", "cart-a,shop-a"));
+    let (back, report) = flipped(&there, &promote(&report.test));
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("cart-a,shop-a", "cart-b,shop-b"));
+    assert_eq!(back.listeners, topology.listeners);
+}
+
+#[test]
+fn a_check_says_who_is_live_service_by_service() {
+    let report = checked(&read(TWO_SERVICES));
+    assert_eq!((report.live.as_str(), report.live_image.as_str()), ("shop-a,cart-b", "1.0,2.1"));
+    assert_eq!((report.test.as_str(), report.test_image.as_str()), ("shop-b,cart-a", "1.1,2.0"));
+    assert!(report.summary.contains("A flip would make Code2 (target group shop-b, image 1.1) live"), "{}", report.summary);
+    let live = "Code2 (target group cart-b, image 2.1) is live already: a flip would change no rule.";
+    assert!(report.summary.contains(live), "{}", report.summary);
+}
+
+#[test]
+fn a_flip_of_the_test_port_alone_is_told_as_that() {
+    // Live serves Code2 everywhere; of two test rules one was left behind.
+    let off = read(
+        "
+group blue 2/2 Identifier=Code1 Image=1.0 IsProduction=false
+group green 2/2 Identifier=Code2 Image=1.1 IsProduction=true
+port 80
+  10 path-pattern /api/*: forward blue 0, green 100
+  default: forward blue 0, green 100
+port 8080
+  10 path-pattern /api/*: forward blue 0, green 100
+  default: forward blue 100, green 0
+ask {\"PromoteTo\":\"Code2\"}
+",
+    );
+    let report = checked(&off);
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("Code2", "Code1"));
+    let told = "Code2 (target group green, image 1.1) is live already: a flip would only put Code1 (target group blue, image 1.0) \
+                on the test port.";
+    assert!(report.summary.contains(told) && !report.summary.contains("would make"), "{}", report.summary);
+}
+
+#[test]
+fn a_flip_of_labels_alone_is_told_as_that() {
+    let report = checked(&case("half-done-labels.txt"));
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("Code2", "Code1"));
+    assert!(report.summary.contains("is live already: a flip would change only labels."), "{}", report.summary);
+}
+
+#[test]
+fn clients_that_are_bound_to_the_other_group_are_told() {
+    let report = checked(&case("sticky-group-live-already.txt"));
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("Code2", "Code1"));
+    assert!(report.summary.contains("would only move the clients that are still bound to Code1"), "{}", report.summary);
+}
+
+#[test]
+fn live_rules_that_disagree_are_told() {
+    let report = checked(&read(
+        "
+group blue 2/2 Identifier=Code1 Image=1.0 IsProduction=true
+group green 2/2 Identifier=Code2 Image=1.1 IsProduction=false
+flip run-1 makes green live, retires blue at 2026-01-02T09:00:00Z
+port 80
+  10 path-pattern /api/*: forward blue 0, green 100
+  default: forward blue 100, green 0
+port 8080
+  10 path-pattern /api/*: forward blue 0, green 100
+  default: forward blue 0, green 100
+",
+    ));
+    assert_eq!((report.live.as_str(), report.test.as_str()), ("Code1", "Code2"));
+    let told = "The live rules disagree about which version is live: a flip would make Code2 (target group green, image 1.1) live \
+                on all of them";
+    assert!(report.summary.contains(told), "{}", report.summary);
+}
