@@ -7,5 +7,7 @@ mod direct;
 mod figures;
 mod flips;
 mod refusals;
+#[path = "../policy/services.rs"]
+mod services;
 mod soak;
 mod stage;

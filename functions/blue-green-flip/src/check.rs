@@ -27,7 +27,7 @@ pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<R
     let topology = observe(hands, asked).await?;
     let running = running(hands, &topology).await?;
     let mut written = Vec::new();
-    let would = match bring_in_line(hands, asked, topology, &running, began, &mut written).await {
+    let would = match bring_in_line(hands, asked, &topology, &running, began, &mut written).await {
         Ok(topology) => would_flip(asked, asker, &topology, &running, &written),
         Err(failure) => Err(failure),
     };
@@ -41,14 +41,14 @@ pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<R
 async fn bring_in_line(
     hands: &Hands,
     asked: &Parameters,
-    topology: Topology,
+    topology: &Topology,
     running: &BTreeMap<String, Running>,
     began: Instant,
     written: &mut Vec<String>,
 ) -> Result<Topology, Failure> {
-    let found = survey(&topology, &asked.ports)?;
-    let wanted = found.pairs.keys().flat_map(|pair| labels::in_line(&topology, &found, pair, running)).collect();
-    let writes = still_meant(hands, &topology, wanted).await?;
+    let found = survey(topology, &asked.ports)?;
+    let wanted = found.pairs.keys().flat_map(|pair| labels::in_line(topology, &found, pair, running)).collect();
+    let (topology, writes) = still_meant(hands, topology, wanted).await?;
     if writes.is_empty() {
         return Ok(topology);
     }
@@ -69,21 +69,19 @@ async fn bring_in_line(
 }
 
 /// Leaves out the end of a fence that is not the one that was judged: while ECS was read, another build may have put
-/// its own.
-async fn still_meant(hands: &Hands, topology: &Topology, writes: Vec<Write>) -> Result<Vec<Write>, Failure> {
-    fn unfenced(write: &Write) -> Option<&[String]> {
-        match write {
-            Write::Tag { groups, tags, .. } if tags.contains_key(BUILD) => Some(groups),
-            _ => None,
-        }
+/// its own. So where a fence is to end, the tags are read again, and that reading counts.
+async fn still_meant(hands: &Hands, judged: &Topology, mut writes: Vec<Write>) -> Result<(Topology, Vec<Write>), Failure> {
+    let unfenced = |write: &Write| match write {
+        Write::Tag { groups, tags, .. } if tags.contains_key(BUILD) => groups.clone(),
+        _ => Vec::new(),
+    };
+    if writes.iter().all(|write| unfenced(write).is_empty()) {
+        return Ok((judged.clone(), writes));
     }
-    if !writes.iter().any(|write| unfenced(write).is_some()) {
-        return Ok(writes);
-    }
-    let now = hands.reader.again(topology).await?;
+    let now = hands.reader.again(judged).await?;
     let fence = |topology: &Topology, arn: &str| topology.group(arn).and_then(|group| group.tags.get(BUILD).cloned());
-    let same = |groups: &[String]| groups.iter().all(|arn| fence(topology, arn) == fence(&now, arn));
-    Ok(writes.into_iter().filter(|write| unfenced(write).is_none_or(same)).collect())
+    writes.retain(|write| unfenced(write).iter().all(|arn| fence(judged, arn) == fence(&now, arn)));
+    Ok((now, writes))
 }
 
 /// What a flip would do.
