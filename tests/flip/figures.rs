@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetTypeEnum};
 use local_aws::world::{Pair, Rule, path};
 use serde_json::json;
 
@@ -36,4 +37,24 @@ async fn a_flip_that_is_done_reads_once_and_answers() {
     let writes =
         stage.world.gateway.calls().into_iter().filter(|call| call.action.starts_with("Modify") || call.action == "AddTags");
     assert_eq!(writes.count(), 0);
+}
+
+#[tokio::test]
+async fn groups_that_only_a_journal_names_are_read_side_by_side() {
+    let stage = Stage::new().await;
+    let mut tails = Vec::new();
+    for name in ["gone-1", "gone-2"] {
+        let made = stage.world.elb().create_target_group().name(name).protocol(ProtocolEnum::Http).port(80);
+        let made = made.target_type(TargetTypeEnum::Ip).send().await.unwrap();
+        let arn = made.target_groups()[0].target_group_arn().unwrap();
+        tails.push(arn.split_once(":targetgroup/").unwrap().1.to_owned());
+    }
+    let journal = format!("v1 run-0 {} {} 2026-01-01T00:00:00Z", tails[0], tails[1]);
+    stage.set_tag("shop-code1", "bluegreen:flip", &journal).await;
+    stage.world.gateway.set_delay(Duration::from_millis(80));
+    stage.world.gateway.reset_calls();
+    stage.job(shop(json!({ "Action": "check" }))).await.succeeded();
+    let calls = stage.world.gateway.calls();
+    let depths: Vec<usize> = calls.iter().filter(|call| call.action == "DescribeTargetGroups").map(|call| call.depth).collect();
+    assert_eq!(depths, [2, 4, 4]);
 }
