@@ -4,8 +4,10 @@ use std::fmt;
 
 use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
+use blue_green::report::{Change, change, would_promote};
 use blue_green::safety::Blocked;
 use blue_green::topology::{RuleId, Topology};
+use blue_green::twins::survey;
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -36,7 +38,7 @@ pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         force: args.force,
         ports: args.target.ports.0.clone(),
     };
-    let shown = Shown::new(&topology, plan(&topology, &asked, &Asker::new(&asked, UNKNOWN_ID), Timestamp::now()));
+    let shown = Shown::new(&topology, planned(&topology, &asked));
     if args.json {
         output::json(&shown)?
     } else {
@@ -45,12 +47,26 @@ pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     Ok(if shown.outcome == Outcome::Refused { Exit::Refused } else { Exit::Done })
 }
 
+/// The plan, and what it would change for each of its promotions.
+fn planned(topology: &Topology, asked: &Parameters) -> Result<(Plan, Vec<Promoted>), Refusal> {
+    let plan = plan(topology, asked, &Asker::new(asked, UNKNOWN_ID), Timestamp::now())?;
+    let survey = survey(topology, &asked.ports)?;
+    let promoted = plan.promotions.iter().map(|both| Promoted {
+        promoted: topology.describe(&both.promoted),
+        retired: topology.describe(&both.retired),
+        change: change(&survey, &plan, both),
+        sentence: would_promote(topology, &survey, &plan, both),
+    });
+    let promoted = promoted.collect();
+    Ok((plan, promoted))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
-    /// A flip would move traffic.
+    /// A flip would change rules.
     Flip,
-    /// It is live already.
+    /// All is as a flip would make it.
     NothingToDo,
     /// A flip would change nothing, and fail.
     Refused,
@@ -76,6 +92,9 @@ struct Shown {
 struct Promoted {
     promoted: String,
     retired: String,
+    change: Change,
+    #[serde(skip)]
+    sentence: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,7 +107,7 @@ struct Row {
 }
 
 impl Shown {
-    fn new(topology: &Topology, planned: Result<Plan, Refusal>) -> Self {
+    fn new(topology: &Topology, planned: Result<(Plan, Vec<Promoted>), Refusal>) -> Self {
         let mut shown = Self {
             load_balancer: topology.name.clone(),
             outcome: Outcome::Refused,
@@ -99,12 +118,9 @@ impl Shown {
             notes: Vec::new(),
         };
         match planned {
-            Ok(plan) => {
+            Ok((plan, promotions)) => {
                 shown.outcome = if plan.moves_traffic() { Outcome::Flip } else { Outcome::NothingToDo };
-                let name = |arn: &String| topology.describe(arn);
-                let promotions = plan.promotions.iter();
-                shown.promotions =
-                    promotions.map(|both| Promoted { promoted: name(&both.promoted), retired: name(&both.retired) }).collect();
+                shown.promotions = promotions;
                 let phases = plan.phases().into_iter();
                 shown.writes = phases.flat_map(|(phase, writes)| writes.iter().map(move |write| row(phase, write))).collect();
                 shown.notes = plan.notes;
@@ -121,12 +137,7 @@ impl Shown {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Promoted { promoted, retired } in &self.promotions {
-            match self.outcome {
-                Outcome::Flip => writeln!(f, "A flip would make {promoted} live; {retired} would move to the test port.")?,
-                Outcome::NothingToDo | Outcome::Refused => writeln!(f, "{promoted} is live already.")?,
-            }
-        }
+        self.promotions.iter().try_for_each(|promoted| writeln!(f, "{}", promoted.sentence))?;
         if !self.writes.is_empty() {
             writeln!(f, "{}", table(&self.writes))?;
         }

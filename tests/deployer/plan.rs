@@ -53,8 +53,12 @@ async fn what_is_live_already_is_nothing_to_do() {
     let stage = Stage::new().await;
     let run = stage.deployer(&["plan", "--promote-to", "Code1"]).await;
     run.ended(0, &[]);
-    assert!(run.out.starts_with("Code1 (target group shop-code1, image v1) is live already."), "{run:?}");
-    assert_eq!(stage.deployer(&["plan", "--promote-to", "Code1", "--json"]).await.json()["outcome"], "nothing-to-do");
+    assert!(
+        run.out.starts_with("Code1 (target group shop-code1, image v1) is live already: a flip would change no rule."),
+        "{run:?}"
+    );
+    let json = stage.deployer(&["plan", "--promote-to", "Code1", "--json"]).await.json();
+    assert_eq!((&json["outcome"], &json["promotions"][0]["change"]), (&"nothing-to-do".into(), &"nothing".into()));
 }
 
 #[tokio::test]
@@ -67,5 +71,10 @@ async fn several_services_are_promoted_by_name() {
     assert!(run.out.contains("carries 2 pairs of target groups"), "{run:?}");
     let run = stage.deployer(&["plan", "--force", "--promote-to", "shop-code2,cart-code2", "--json"]).await;
     run.ended(0, &[]);
-    assert_eq!(run.json()["promotions"].as_array().unwrap().len(), 2);
+    let promotions = run.json()["promotions"].clone();
+    assert_eq!((&promotions[0]["change"], &promotions[1]["change"]), (&"live".into(), &"live".into()));
+    let run = stage.deployer(&["plan", "--force", "--promote-to", "shop-code2,cart-code1"]).await;
+    run.ended(0, &[]);
+    assert!(run.out.contains("A flip would make Code2 (target group shop-code2, image v2) live"), "{run:?}");
+    assert!(run.out.contains("Code1 (target group cart-code1, image v1) is live already"), "{run:?}");
 }
