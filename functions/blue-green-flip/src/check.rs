@@ -7,7 +7,7 @@ use blue_green::intent::Promotion;
 use blue_green::journal::BUILD;
 use blue_green::labels::{self, Running};
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Write, plan};
+use blue_green::plan::{Asker, Refusal, Write, plan};
 use blue_green::report::{self, Report};
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
@@ -28,7 +28,7 @@ pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<R
     let running = running(hands, &topology).await?;
     let mut written = Vec::new();
     let would = match bring_in_line(hands, asked, &topology, &running, began, &mut written).await {
-        Ok(topology) => would_flip(asked, asker, &topology, &running, &written),
+        Ok(topology) => would_flip(asked, asker, &topology, &running, &written).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     would.map_err(|failure| match written.is_empty() {
@@ -91,7 +91,7 @@ fn would_flip(
     topology: &Topology,
     running: &BTreeMap<String, Running>,
     written: &[String],
-) -> Result<Report, Failure> {
+) -> Result<Report, Refusal> {
     let plan = plan(topology, asked, asker, Timestamp::now())?;
     let found = survey(topology, &asked.ports)?;
     let mut sentences = vec![report::would_flip(topology, &found, &plan)];
