@@ -6,6 +6,7 @@ use std::time::Duration;
 use blue_green::journal::{MAX_ID, is_word};
 use blue_green::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::ports::{self, PortPair};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
 const ABOUT: &str = "\
@@ -65,12 +66,21 @@ pub fn command() -> Command {
 /// Reads the command line; where it is wrong, says so and ends the process with exit code 2.
 #[must_use]
 pub fn read() -> Asked {
-    let matches = command().get_matches();
+    let matches = command().try_get_matches().unwrap_or_else(|error| with_variable(error).exit());
     let asked = match matches.subcommand_name() {
         Some(_) => Verb::from_arg_matches(&matches).map(Asked::Verb),
         None => BuildArgs::from_arg_matches(&matches).map(Asked::Build),
     };
     asked.unwrap_or_else(|error| error.exit())
+}
+
+/// A missing option may be given by its variable as well.
+fn with_variable(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::MissingRequiredArgument {
+        let tip = ["or set the variable ELB_NAME to the load balancer's name".to_owned().into()].to_vec();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
+    }
+    error
 }
 
 /// The commands.
@@ -96,7 +106,7 @@ pub struct Target {
     #[arg(long, value_name = "LIVE:TEST,...", default_value = "80:8080,443:8443", value_parser = port_pairs)]
     pub ports: Ports,
     /// How long AWS calls are tried, in seconds; the wait of --settle not counted
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = time)]
     pub timeout: Duration,
 }
 
@@ -230,6 +240,11 @@ fn port_pairs(text: &str) -> Result<Ports, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().ok().filter(|seconds| *seconds <= 3600);
     seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 0 to 3600".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let some = seconds(text).ok().filter(|time| !time.is_zero());
+    some.ok_or_else(|| "expected whole seconds from 1 to 3600".to_owned())
 }
 
 fn optional(text: &str) -> Result<Optional, String> {

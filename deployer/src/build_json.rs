@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use blue_green::aws::observe::ReadError;
 use blue_green::build_file::BuildFile;
+use blue_green::journal::Marks;
 use blue_green::topology::Topology;
 use blue_green::unfit::Unfit;
 use jiff::Timestamp;
@@ -81,8 +82,16 @@ impl Job<'_> {
                 self.write_codes(&codes)?;
             }
             None => {
+                if let Some(theirs) = Marks::of(seen.test).fence {
+                    let test = seen.test.describe();
+                    output::warn(&format!(
+                        "execution {} is rebuilding this side, {test} (image {}, since {}): this build comes on top of it, and only that \
+                         execution may promote it",
+                        theirs.execution, theirs.image, theirs.time
+                    ));
+                }
                 output::step(
-                    "no fence is set, since no --execution is given: until this build is live, a roll-back would promote it instead of the old version",
+                    "this build sets no fence, since no --execution is given: until it is live, a roll-back would promote it instead of the old version",
                 );
                 self.write_codes(&codes)?;
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use blue_green::aws::apply::Writer;
 use blue_green::aws::failure::AwsFailure;
 use blue_green::journal::{BUILD, Fence as Mark, Marks, NO_FENCE};
+use blue_green::labels::Running;
 use blue_green::plan::Write;
 use blue_green::topology::{TargetGroup, Topology};
 use jiff::{Timestamp, Unit};
@@ -50,7 +51,7 @@ impl Fence {
         };
         if let Some(theirs) = Mark::parse(before) {
             output::warn(&format!(
-                "taking over the fence of execution {} (image {}, since {}); a flip of that execution is refused from now on",
+                "taking over the fence of execution {} (image {}, since {}); while this build's stands, a flip of that execution is refused",
                 theirs.execution, theirs.image, theirs.time
             ));
         }
@@ -70,7 +71,12 @@ impl Fence {
             let fresh = session.reader_for(TAKING_OFF).again(topology).await?;
             if self.stands(&fresh) {
                 write(&session.writer_for(TAKING_OFF), &self.group, &self.called, before).await?;
-                output::step(&format!("the fence around {} was taken off again", self.called));
+                output::step(&match Mark::parse(before) {
+                    Some(theirs) => {
+                        format!("the fence of execution {} was put back; its flip is allowed again", theirs.execution)
+                    }
+                    None => format!("the fence around {} was taken off again", self.called),
+                });
             }
             Ok::<_, AwsFailure>(())
         };
@@ -81,6 +87,23 @@ impl Fence {
                 failure.what()
             ));
         }
+    }
+}
+
+/// What a fence means now, by what ECS says runs there, where it says so: without the group's name and the full stop.
+#[must_use]
+pub fn told(fence: &Mark, running: Option<&Running>) -> String {
+    let Mark { execution, image, time } = fence;
+    match running {
+        None => format!("being rebuilt with image {image} by execution {execution} since {time}"),
+        Some(running) if running.tag.as_ref() != Some(image) => {
+            let runs = running.tag.as_ref().unwrap_or(&running.image);
+            format!("image {image} is on its way by execution {execution} since {time}; {runs} still runs")
+        }
+        Some(Running { settled: None, .. }) => {
+            format!("image {image} is arriving by execution {execution} since {time}; the deployment is under way")
+        }
+        Some(_) => format!("image {image} arrived; reserved for execution {execution} until it is approved (since {time})"),
     }
 }
 

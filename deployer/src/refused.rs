@@ -105,16 +105,13 @@ pub enum Refused {
     },
     /// Between the two looks something moved.
     #[error(
-        "{what} while the deployer waited: a flip or another build came between. build.json was left as it was and the fence was taken \
-         off again; run it again when that is over"
+        "{what} while the deployer waited: a flip or another build came between. build.json was left as it was; run it \
+         again when that is over"
     )]
     Moved {
         /// What moved, from what to what.
         what: String,
     },
-    /// Nobody is there to answer a question.
-    #[error("taking a fence off must be confirmed, and this is not a terminal; pass --yes where you are sure")]
-    NotConfirmed,
 }
 
 fn tag(value: &Option<String>) -> String {

@@ -11,7 +11,6 @@ use crate::args::UnfenceArgs;
 use crate::exit::{Exit, Failure};
 use crate::fence;
 use crate::output;
-use crate::refused::Refused;
 use crate::session::Session;
 
 /// Shows the fences, asks, and takes them off.
@@ -62,7 +61,8 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
 
 fn confirmed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Refused::NotConfirmed.into());
+        let what = "taking a fence off must be confirmed, and this is not a terminal; pass --yes where you are sure";
+        return Err(Failure::Usage(what.to_owned()));
     }
     let prompt = "Take it off? From then on any execution may promote what runs there";
     let answer = Confirm::new().with_prompt(prompt).default(false).interact();

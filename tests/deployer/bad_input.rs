@@ -42,10 +42,11 @@ async fn a_build_json_that_cannot_be_used_is_left_as_it_was() {
 #[tokio::test]
 async fn a_command_line_that_is_wrong_says_what_is_right() {
     let stage = Stage::new().await;
-    stage.deployer_with(&[], &[]).await.ended(2, &["--elb <NAME>"]);
+    stage.deployer_with(&[], &[]).await.ended(2, &["--elb <NAME>", "ELB_NAME"]);
     stage.deployer_with(&[("ELB_NAME", "")], &[]).await.ended(2, &["1 to 32 letters, digits and hyphens"]);
     stage.deployer_with(&[], &["--elb", "shop_1"]).await.ended(2, &["1 to 32 letters, digits and hyphens"]);
     stage.deployer(&["--ports", "80"]).await.ended(2, &["expected LIVE:TEST"]);
+    stage.deployer(&["--timeout", "0"]).await.ended(2, &["whole seconds from 1 to 3600"]);
     stage.deployer(&["--settle", "soon"]).await.ended(2, &["whole seconds from 0 to 3600"]);
     stage.deployer(&["--execution", "a b"]).await.ended(2, &["letters, digits and + - = . _ : / @"]);
     stage.deployer(&["--nonsense"]).await.ended(2, &["--nonsense"]);
@@ -70,7 +71,7 @@ async fn a_command_line_that_is_wrong_says_what_is_right() {
 async fn an_empty_execution_or_cluster_counts_as_none() {
     let stage = Stage::new().await;
     let variables = [("ELB_NAME", "shop"), ("EXECUTION_ID", ""), ("ECS_CLUSTER", ""), ("CODEBUILD_SRC_DIR_BuildOutput", "")];
-    stage.deployer_with(&variables, &[]).await.ended(0, &["no fence is set"]);
+    stage.deployer_with(&variables, &[]).await.ended(0, &["this build sets no fence"]);
 }
 
 #[tokio::test]

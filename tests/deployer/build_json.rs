@@ -10,7 +10,7 @@ use crate::stage::{BUILT, Stage, idle_pair};
 async fn the_live_side_keeps_its_image_and_the_test_side_gets_the_new_one() {
     let stage = Stage::new().await;
     let run = stage.deployer(&[]).await;
-    run.ended(0, &["no fence is set, since no --execution is given"]);
+    run.ended(0, &["this build sets no fence, since no --execution is given"]);
     insta::assert_snapshot!(stage.read(), @r#"
     {
       "tag": "v9",

@@ -54,6 +54,27 @@ async fn a_newer_build_takes_over_the_fence_that_another_execution_left() {
 }
 
 #[tokio::test]
+async fn a_fence_that_was_taken_over_is_put_back_where_the_run_ends_early() {
+    let stage = Stage::new().await;
+    let theirs = "v1 exec-9 v8 2026-01-02T03:04:05Z";
+    stage.set_tag("shop-code2", FENCE, theirs).await;
+    let run = stage.deployer(&["--execution", "exec-1", "--settle", "0", "--output", "nowhere/out.json"]).await;
+    run.ended(1, &["the fence of execution exec-9 was put back; its flip is allowed again"]);
+    assert!(!run.err.contains("taken off again") && !run.err.contains("from now on"), "{run:?}");
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(theirs));
+}
+
+#[tokio::test]
+async fn a_build_without_an_execution_tells_whose_fence_stands() {
+    let stage = Stage::new().await;
+    let theirs = "v1 exec-9 v8 2026-01-02T03:04:05Z";
+    stage.set_tag("shop-code2", FENCE, theirs).await;
+    let told = "execution exec-9 is rebuilding this side";
+    stage.deployer(&[]).await.ended(0, &[told, "image v8, since 2026-01-02T03:04:05Z", "this build sets no fence"]);
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(theirs));
+}
+
+#[tokio::test]
 async fn a_fence_that_was_taken_off_or_makes_no_sense_is_none() {
     let stage = Stage::new().await;
     for (execution, value) in [("exec-2", "-"), ("exec-3", "somebody wrote this by hand")] {

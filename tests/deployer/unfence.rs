@@ -23,7 +23,7 @@ async fn it_shows_whose_fence_it_is_and_what_runs_there() {
 async fn without_a_terminal_it_does_nothing_unasked() {
     let stage = Stage::new().await;
     stage.set_tag("shop-code2", FENCE, THEIRS).await;
-    stage.deployer(&["unfence"]).await.ended(3, &["this is not a terminal", "--yes"]);
+    stage.deployer(&["unfence"]).await.ended(2, &["this is not a terminal", "--yes"]);
     assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(THEIRS));
 }
 
