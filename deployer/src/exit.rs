@@ -10,6 +10,7 @@ use blue_green::build_file::BuildFileError;
 use blue_green::unfit::Unfit;
 use thiserror::Error;
 
+use crate::options::in_options;
 use crate::refused::Refused;
 
 /// The exit codes. Scripts rely on them: a number never changes its meaning.
@@ -70,7 +71,7 @@ pub enum Failure {
     #[error("the result cannot be printed ({0}); look at where standard output goes")]
     Output(io::Error),
     /// The load balancer is set up in a way that cannot be flipped, or is not there.
-    #[error("{0}")]
+    #[error("{}", in_options(&.0.to_string()))]
     Unfit(#[from] Unfit),
     /// The load balancer is not in a state in which this may be done.
     #[error("{0}")]
@@ -78,11 +79,12 @@ pub enum Failure {
     /// An AWS call failed.
     #[error("{}", advised(.0))]
     Aws(#[from] AwsFailure),
-    /// There are no credentials.
+    /// There are no credentials, or their source fails.
     #[error(
-        "no AWS credentials were found; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run this where a role is given"
+        "no AWS credentials could be had ({0}); set AWS_PROFILE to a profile that exists, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+         or run this where a role is given"
     )]
-    Credentials,
+    Credentials(String),
     /// Ctrl-C, or the end that CodeBuild sends.
     #[error("interrupted; nothing was written. Run it again")]
     Interrupted,
@@ -110,7 +112,7 @@ impl Failure {
                 Class::Transient => Exit::Unavailable,
                 Class::NotFound | Class::Permanent => Exit::Other,
             },
-            Self::Credentials => Exit::Permission,
+            Self::Credentials(_) => Exit::Permission,
             Self::Unwritable { .. } | Self::Output(_) | Self::Interrupted => Exit::Other,
         }
     }

@@ -12,6 +12,7 @@ mod exit;
 mod fence;
 mod interrupts;
 mod mend;
+mod options;
 mod output;
 mod plan;
 mod refused;

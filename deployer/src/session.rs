@@ -85,12 +85,27 @@ impl Session {
     }
 }
 
-/// Whether there are credentials: without any, every call would be tried again until the time is over. A source that is
-/// there but fails may work at the next try, and is left to the calls.
+/// Whether there are credentials: without any, every call would be tried again until the time is over. The sources try
+/// again by themselves what another try may mend.
 async fn credentials(config: &SdkConfig) -> Result<(), Failure> {
-    let Some(provider) = config.credentials_provider() else { return Err(Failure::Credentials) };
+    let none = || {
+        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        let named = profile.map(|profile| format!(", and AWS_PROFILE is {profile}")).unwrap_or_default();
+        Failure::Credentials(format!("nothing gives any{named}"))
+    };
+    let provider = config.credentials_provider().ok_or_else(none)?;
     match provider.provide_credentials().await {
-        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(Failure::Credentials),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(CredentialsError::CredentialsNotLoaded(_)) => Err(none()),
+        Err(error) => Err(Failure::Credentials(root(&error))),
     }
+}
+
+/// The innermost cause: the outer ones only say that something failed.
+fn root(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }

@@ -56,6 +56,15 @@ async fn every_call_that_fails_for_good_ends_with_5() {
 }
 
 #[tokio::test]
+async fn credentials_that_cannot_be_had_end_with_4_at_once() {
+    let stage = Stage::new().await;
+    let none = [("ELB_NAME", "shop"), ("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_PROFILE", "nobody")];
+    stage.world.gateway.reset_calls();
+    stage.deployer_with(&none, &["status"]).await.ended(4, &["no AWS credentials could be had", "nobody", "AWS_PROFILE"]);
+    assert!(stage.world.gateway.calls().is_empty());
+}
+
+#[tokio::test]
 async fn a_call_that_fails_once_is_made_again() {
     let (stage, calls) = stage().await;
     let kinds = FaultKind::ALL
