@@ -15,6 +15,7 @@ mod mend;
 mod options;
 mod output;
 mod plan;
+mod progress;
 mod refused;
 mod replace;
 mod session;

@@ -2,19 +2,23 @@
 
 use std::fmt;
 
+use blue_green::intent::Promotion;
+use blue_green::labels::is_live;
 use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
 use blue_green::report::{Change, change, would_promote};
-use blue_green::safety::Blocked;
+use blue_green::safety::{Blocked, pair_of};
 use blue_green::topology::{RuleId, Topology};
-use blue_green::twins::survey;
+use blue_green::twins::{Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{Execution, PlanArgs};
 use crate::exit::{Exit, Failure};
+use crate::options::in_options;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::Session;
 
 /// What stands in the journal for a flip whose id is not known before: that of the pipeline's job.
@@ -55,10 +59,33 @@ fn planned(topology: &Topology, asked: &Parameters) -> Result<(Plan, Vec<Promote
         promoted: topology.describe(&both.promoted),
         retired: topology.describe(&both.retired),
         change: change(&survey, &plan, both),
-        sentence: would_promote(topology, &survey, &plan, both),
+        sentence: sentence(topology, &survey, &plan, both),
     });
     let promoted = promoted.collect();
     Ok((plan, promoted))
+}
+
+/// What the flip would do; where another one is half-done, that it goes on from there.
+fn sentence(topology: &Topology, survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> String {
+    let pair = pair_of(survey, promotion);
+    let found = pair.and_then(|pair| Some((pair, Progress::half_done(topology, survey, pair)?)));
+    let Some((pair, flip)) = found else { return would_promote(topology, survey, plan, promotion) };
+    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
+    let half_done = flip.sentence(topology);
+    if flip.promoted != promotion.promoted {
+        return format!(
+            "This would take it back: {promoted} would be live everywhere and {retired} on the test port. Note that {half_done}."
+        );
+    }
+    let there = match is_live(survey, pair, &promotion.promoted) {
+        Some(true) => "production is there already",
+        Some(false) => "production is not there yet",
+        None => "production is there in part already",
+    };
+    format!(
+        "A flip would finish flip {}, which makes {promoted} live instead of {retired}; {there}. So far, {half_done}.",
+        flip.id
+    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -125,9 +152,9 @@ impl Shown {
                 shown.writes = phases.flat_map(|(phase, writes)| writes.iter().map(move |write| row(phase, write))).collect();
                 shown.notes = plan.notes;
             }
-            Err(Refusal::Unfit(unfit)) => shown.reasons.push(unfit.to_string()),
+            Err(Refusal::Unfit(unfit)) => shown.reasons.push(in_options(&unfit.to_string())),
             Err(Refusal::Blocked(blocked)) => {
-                shown.reasons = blocked.iter().map(ToString::to_string).collect();
+                shown.reasons = blocked.iter().map(|blocked| in_options(&blocked.to_string())).collect();
                 shown.blocked = blocked;
             }
         }
@@ -138,8 +165,14 @@ impl Shown {
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.promotions.iter().try_for_each(|promoted| writeln!(f, "{}", promoted.sentence))?;
-        if !self.writes.is_empty() {
-            writeln!(f, "{}", table(&self.writes))?;
+        let (rules, tags): (Vec<&Row>, Vec<&Row>) = self.writes.iter().partition(|row| row.before.is_some());
+        if !rules.is_empty() {
+            writeln!(f, "{}", table(&rules))?;
+        }
+        // Beside the table: a journal is longer than any column, and must not be broken.
+        for row in tags {
+            writeln!(f, "{} phase, {} on {}:", row.phase, row.call, row.on)?;
+            row.after.lines().try_for_each(|tag| writeln!(f, "    {}", tag.trim_end()))?;
         }
         match self.outcome {
             Outcome::Flip => {}
@@ -153,7 +186,7 @@ impl fmt::Display for Shown {
     }
 }
 
-fn table(writes: &[Row]) -> Table {
+fn table(writes: &[&Row]) -> Table {
     let mut table = output::table(&["phase", "call", "on", "before", "after"]);
     for row in writes {
         let colour = if row.phase == "live" { Color::Yellow } else { Color::Reset };

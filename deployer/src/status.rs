@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use blue_green::intent::marks;
 use blue_green::journal::Marks;
 use blue_green::labels::{Running, is_live};
 use blue_green::topology::{TargetGroup, Topology};
@@ -14,7 +13,9 @@ use serde::Serialize;
 use crate::args::ShowArgs;
 use crate::doctor::{Finding, Severity, groups::labels, listeners};
 use crate::exit::{Exit, Failure};
+use crate::fence::told;
 use crate::output;
+use crate::progress::{Progress, State};
 use crate::session::Session;
 
 /// Reads a load balancer and shows it.
@@ -44,7 +45,7 @@ struct Status {
     arn: String,
     versions: Vec<Version>,
     rules: Vec<Rule>,
-    /// The last flip of each pair, where one was made; groups by name.
+    /// The flip that each pair's journal names, where it names one; groups by name.
     flips: Vec<LastFlip>,
     warnings: Vec<Finding>,
     notes: Vec<String>,
@@ -89,6 +90,8 @@ struct Fenced {
     execution: String,
     image: String,
     since: String,
+    /// What it means now, by what ECS says runs there.
+    means: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +108,11 @@ struct LastFlip {
     promoted: String,
     retired: String,
     time: String,
+    state: State,
+    /// The rules that are as the flip wants them.
+    moved: Vec<String>,
+    /// The rules that are not.
+    left: Vec<String>,
 }
 
 impl Status {
@@ -121,6 +129,8 @@ impl Status {
         let mut alone: BTreeSet<&String> = topology.groups.keys().collect();
         for pair in survey.pairs.keys() {
             let groups = [&pair.first, &pair.second].map(|arn| (is_live(survey, pair, arn), topology.group(arn)));
+            let progress = Progress::of(topology, survey, pair);
+            let settled = progress.as_ref().is_none_or(|progress| progress.state != State::HalfDone);
             let mut versions = Vec::new();
             for (live, group) in groups {
                 let Some(group) = group else { continue };
@@ -133,21 +143,11 @@ impl Status {
                     Some(false) | None => Role::Unclear,
                 };
                 versions.push(version(group, role, survey, running));
-                status.warnings.extend(labels(group, live.filter(|_| clear), running.get(&group.arn)));
+                status.warnings.extend(labels(group, live.filter(|_| clear && settled), running.get(&group.arn)));
             }
             versions.sort_by_key(|version| version.role);
             status.versions.append(&mut versions);
-            status.flips.extend(marks(topology, pair).flip.map(|flip| {
-                let (promoted, retired) =
-                    if flip.promotes(&pair.first) { (&pair.first, &pair.second) } else { (&pair.second, &pair.first) };
-                let name = |arn: &str| topology.group(arn).map_or(arn, |group| &group.name).to_owned();
-                LastFlip {
-                    id: flip.id.to_string(),
-                    promoted: name(promoted),
-                    retired: name(retired),
-                    time: flip.time.to_string(),
-                }
-            }));
+            status.flips.extend(progress.map(|flip| LastFlip::new(topology, flip)));
         }
         let alone = alone.into_iter().filter_map(|arn| topology.group(arn));
         status.versions.extend(alone.map(|group| version(group, Role::Alone, survey, running)));
@@ -167,15 +167,57 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n{}", self.load_balancer, table(&self.versions))?;
         for flip in &self.flips {
-            writeln!(f, "last flip: {} made {} live instead of {}, {}", flip.id, flip.promoted, flip.retired, flip.time)?;
+            writeln!(f, "{flip}")?;
         }
         for version in &self.versions {
-            if let Some(Fenced { execution, image, since }) = &version.fence {
-                let group = &version.group;
-                writeln!(f, "fence: {group} is being rebuilt with image {image} by execution {execution} since {since}")?;
+            if let Some(Fenced { means, .. }) = &version.fence {
+                writeln!(f, "fence around {}: {means}", version.group)?;
             }
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
+    }
+}
+
+impl LastFlip {
+    fn new(topology: &Topology, flip: Progress) -> Self {
+        let name = |arn: &str| topology.group(arn).map_or(arn, |group| &group.name).to_owned();
+        Self {
+            id: flip.id.to_string(),
+            promoted: name(&flip.promoted),
+            retired: name(&flip.retired),
+            time: flip.time.to_string(),
+            state: flip.state,
+            moved: flip.moved,
+            left: flip.left,
+        }
+    }
+}
+
+impl fmt::Display for LastFlip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, promoted, retired, time, state, moved, left } = self;
+        let (moved, rules) = (moved.len(), moved.len() + left.len());
+        match state {
+            State::Done => write!(f, "last flip: {id} made {promoted} live instead of {retired}, {time}"),
+            State::HalfDone => {
+                write!(
+                    f,
+                    "flip half-done: {id} makes {promoted} live instead of {retired}, since {time}; {moved} of {rules} rules moved"
+                )
+            }
+            State::Begun => {
+                write!(f, "flip begun: {id} was to make {promoted} live instead of {retired}, since {time}; no rule has moved")
+            }
+            State::Undone => {
+                write!(f, "last flip: {id} made {promoted} live instead of {retired}, {time}; the rules were put back since")
+            }
+            State::Mixed => {
+                write!(
+                    f,
+                    "last flip: {id} was to make {promoted} live instead of {retired}, {time}; rules share their traffic now"
+                )
+            }
+        }
     }
 }
 
@@ -266,6 +308,7 @@ fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &BTree
             .map(|running| running.service.clone())
             .or_else(|| group.tag(blue_green::topology::SERVICE).map(str::to_owned)),
         fence: Marks::of(group).fence.map(|fence| Fenced {
+            means: told(&fence, running),
             execution: fence.execution,
             image: fence.image,
             since: fence.time.to_string(),

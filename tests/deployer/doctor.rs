@@ -130,10 +130,37 @@ async fn one_that_is_half_flipped() {
     let (what, mend) = blocks(&stage).await;
     assert!(what.contains("the rules disagree about which version is live") && what.contains("no journal"), "{what}");
     assert!(mend.starts_with("aws lambda invoke") && mend.contains("\"PromoteTo\":\"TARGET_GROUP_NAME\""), "{mend}");
+}
+
+#[tokio::test]
+async fn one_whose_flip_is_half_done_waits_for_its_end() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
     stage.journal("exec-1", "shop-code2", "shop-code1").await;
-    let (what, mend) = blocks(&stage).await;
-    assert!(what.contains("flip exec-1 of 2026-01-02T03:04:05Z was left half-done"), "{what}");
-    assert!(mend.contains("\"PromoteTo\":\"shop-code2\""), "{mend}");
+    stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
+    let told = "flip exec-1 (shop-code2 instead of shop-code1, since 2026-01-02T03:04:05Z) is half-done: \
+                moved: port 80, default action; not moved yet: ";
+    for (verb, code) in [("doctor", 0), ("status", 0), ("plan", 0)] {
+        let run = stage.deployer(&[verb, "--json"]).await;
+        run.ended(code, &[]);
+        assert!(!run.out.contains("Key=IsProduction") && !run.out.contains("PromoteTo"), "{run:?}");
+        let run = stage.deployer(&[verb]).await;
+        let text = format!("{}{}", run.out, run.err).replace(['│', '┆'], " ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(told) && text.contains("Retry that job or approve again"), "{text}");
+        assert!(!text.contains("nothing tells which version is wanted"), "{text}");
+    }
+    let run = stage.deployer(&["plan"]).await;
+    assert!(run.out.starts_with("A flip would finish flip exec-1"), "{run:?}");
+    assert!(run.out.contains("production is there in part already"), "{run:?}");
+    let flip = stage.deployer(&["status", "--json"]).await.json()["flips"][0].clone();
+    assert_eq!((&flip["state"], flip["moved"].as_array().unwrap().len()), (&"half-done".into(), 1));
+    // Production is there whole, the test port is not.
+    let rule = &stage.shop.rules[&(80, 10)];
+    let to = forward_to(&stage, "shop-code2").await;
+    stage.world.elb().modify_rule().rule_arn(rule).actions(to).send().await.unwrap();
+    stage.deployer(&["doctor"]).await.ended(0, &[]);
+    let run = stage.deployer(&["plan"]).await;
+    assert!(run.out.contains("production is there already"), "{run:?}");
 }
 
 #[tokio::test]
@@ -192,8 +219,16 @@ async fn one_with_a_fence_that_nobody_ended() {
     stage.set_tag("shop-code2", "bluegreen:build", "v1 exec-1 v8 2026-01-02T03:04:05Z").await;
     let run = stage.deployer(&["doctor"]).await;
     run.ended(0, &[]);
-    assert!(run.out.contains("is being rebuilt with image v8 by execution exec-1 since 2026-01-02T03:04:05Z"), "{run:?}");
-    assert!(run.out.contains("deployer unfence --elb shop --group shop-code2"), "{run:?}");
+    assert!(run.out.contains("image v8 is on its way by execution exec-1 since 2026-01-02T03:04:05Z; v2 still runs"), "{run:?}");
+    assert!(run.out.contains("blocks everyone but execution exec-1"), "{run:?}");
+    assert!(run.out.contains("deployer unfence --elb shop --group shop-code2  # only if exec-1 will never finish"), "{run:?}");
+    assert!(run.out.contains("shop can be flipped by execution exec-1 alone: its fence blocks everyone else"), "{run:?}");
+    let only_for = stage.deployer(&["doctor", "--json"]).await.json()["only_for"].clone();
+    assert_eq!(only_for, serde_json::json!(["exec-1"]));
+    stage.set_tag("shop-code2", "bluegreen:build", "v1 exec-1 v2 2026-01-02T03:04:05Z").await;
+    let run = stage.deployer(&["status"]).await;
+    assert!(run.out.contains("fence around shop-code2: image v2 "), "{run:?}");
+    assert!(!run.out.contains("is on its way"), "{run:?}");
 }
 
 #[tokio::test]

@@ -37,11 +37,12 @@ async fn it_shows_every_reason_to_refuse() {
 
     let wrong = stage.deployer(&["plan", "--force", "--promote-image", "v7"]).await;
     wrong.ended(3, &[]);
-    assert!(wrong.out.contains("but PromoteImage asks for v7"), "{wrong:?}");
+    assert!(wrong.out.contains("but --promote-image asks for v7"), "{wrong:?}");
     stage.build_for("exec-1").await.ended(0, &[]);
     let fenced = stage.deployer(&["plan", "--force"]).await;
     fenced.ended(3, &[]);
     assert!(fenced.out.contains("is being rebuilt with image v9 by execution exec-1"), "{fenced:?}");
+    assert!(fenced.out.contains("pass it with --execution") && !fenced.out.contains("UserParameters"), "{fenced:?}");
     stage.deployer(&["plan", "--force", "--execution", "exec-1"]).await.ended(0, &[]);
     let unknown = stage.deployer(&["plan", "--promote-to", "Code3"]).await;
     unknown.ended(3, &[]);

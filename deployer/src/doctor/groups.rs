@@ -11,7 +11,9 @@ use blue_green::twins::{Pair, Survey};
 
 use super::finding::Finding;
 use crate::codes::identifiers;
+use crate::fence::told;
 use crate::mend;
+use crate::progress::Progress;
 
 /// Examines every group that takes part in a flip; without a survey, every group of the load balancer.
 #[must_use]
@@ -24,12 +26,15 @@ pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTree
     for pair in survey.pairs.keys() {
         let Some(groups) = groups_of(topology, pair) else { continue };
         findings.extend(identity(groups));
+        // Meanwhile labels are behind the rules, and what finishes the flip writes them.
+        let half_done = Progress::half_done(topology, survey, pair).is_some();
         for group in groups {
-            let live = is_live(survey, pair, &group.arn);
+            let live = is_live(survey, pair, &group.arn).filter(|_| !half_done);
             findings.extend(of_group(topology, group, live, running.get(&group.arn)));
         }
         let [first, second] = groups;
         match (is_live(survey, pair, &first.arn), is_live(survey, pair, &second.arn)) {
+            _ if half_done => {}
             (Some(true), Some(false)) => findings.extend(size(first, second, running)),
             (Some(false), Some(true)) => findings.extend(size(second, first, running)),
             _ => {}
@@ -110,14 +115,11 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
     }
     if let Some(fence) = Marks::of(group).fence {
         findings.push(Finding::warns(
+            format!("{}: {}. This blocks everyone but execution {}", group.describe(), told(&fence, running), fence.execution),
             format!(
-                "{} is being rebuilt with image {} by execution {} since {}: no other execution may promote it",
-                group.describe(),
-                fence.image,
-                fence.execution,
-                fence.time
+                "deployer unfence --elb {} --group {}  # only if {} will never finish",
+                topology.name, group.name, fence.execution
             ),
-            format!("deployer unfence --elb {} --group {}", topology.name, group.name),
         ));
     }
     findings

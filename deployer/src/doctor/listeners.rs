@@ -1,7 +1,6 @@
 //! What is wrong with listeners and rules. Pure.
 
 use blue_green::aws::exposure::Exposure;
-use blue_green::intent::marks;
 use blue_green::pairs::untold;
 use blue_green::ports::PortPair;
 use blue_green::topology::{Serves, Topology};
@@ -10,6 +9,8 @@ use blue_green::unfit::Unfit;
 
 use super::finding::Finding;
 use crate::mend;
+use crate::options::in_options;
+use crate::progress::{Progress, State};
 
 /// Stands for the ARN of a group that nothing tells.
 const LIVE_GROUP: &str = "LIVE_TARGET_GROUP_ARN";
@@ -32,7 +33,7 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
                     Unfit::HalfPair { port, .. } => Some(*port),
                     _ => None,
                 };
-                findings.push(Finding::blocks(unfit.to_string(), unfit_mend(topology, &ports, &unfit)));
+                findings.push(Finding::blocks(in_options(&unfit.to_string()), unfit_mend(topology, &ports, &unfit)));
                 let Some(half) = half else { return (findings, None) };
                 ports.retain(|pair| pair.live != half && pair.test != half);
                 if !ports.iter().any(|pair| topology.listeners.contains_key(&pair.live)) {
@@ -100,12 +101,16 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
     let serves = |live: &str, test: &str| {
         twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
     };
-    let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
-    let promoted = flip.as_ref().map(|flip| if flip.promotes(&pair.first) { &pair.first } else { &pair.second });
+    let flip = Progress::of(topology, survey, pair);
+    if let Some(flip) = flip.as_ref().filter(|flip| flip.state == State::HalfDone) {
+        let to = topology.group(&flip.promoted).map_or(&flip.promoted, |group| &group.name);
+        let look = format!("deployer plan --elb {} --promote-to {to}", topology.name);
+        return Some(Finding::warns(flip.sentence(topology), look));
+    }
     let promote = |arn: &str| mend::promote(&topology.name, topology.group(arn).map_or(arn, |group| &group.name));
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
         if serves(live, test) {
-            let (flip, _) = flip.as_ref().zip(promoted).filter(|(_, promoted)| *promoted != live)?;
+            let flip = flip.as_ref().filter(|flip| flip.promoted != *live)?;
             return Some(Finding::warns(
                 format!(
                     "flip {} of {} was to make {} live, but {} is: it was never made, or somebody moved the traffic by hand",
@@ -135,12 +140,9 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
         }
     }
     let rules: Vec<String> = twins.iter().flat_map(|twin| [&twin.live, &twin.test]).map(weights).collect();
-    let why = match &flip {
-        Some(flip) => format!("flip {} of {} was left half-done; the next flip finishes it", flip.id, flip.time),
-        None => "the load balancer is half-flipped, and no journal tells which way is meant".to_owned(),
-    };
-    let to = promoted.map_or("TARGET_GROUP_NAME", String::as_str);
-    Some(Finding::blocks(format!("the rules disagree about which version is live: {}; {why}", rules.join("; ")), promote(to)))
+    let why = "the load balancer is half-flipped, and no journal tells which way is meant";
+    let what = format!("the rules disagree about which version is live: {}; {why}", rules.join("; "));
+    Some(Finding::blocks(what, promote("TARGET_GROUP_NAME")))
 }
 
 /// Twin rules of which nothing tells the pair: they block where there is no other pair, or where they serve one of its

@@ -4,15 +4,17 @@ mod finding;
 pub mod groups;
 pub mod listeners;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use blue_green::aws::exposure::Exposure;
-use blue_green::labels::Running;
+use blue_green::journal::Marks;
+use blue_green::labels::{Running, is_live};
 use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, plan};
 use blue_green::ports::PortPair;
 use blue_green::topology::Topology;
+use blue_green::twins::{Pair, Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,7 +23,9 @@ pub use finding::{Finding, Severity};
 
 use crate::args::ShowArgs;
 use crate::exit::{Exit, Failure};
+use crate::options::in_options;
 use crate::output;
+use crate::progress::Progress;
 use crate::session::Session;
 
 /// Examines a load balancer and shows what it finds.
@@ -36,8 +40,10 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let running = session.ecs().behind(&groups, args.cluster.name()).await?;
     let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure };
     let findings = examine(&seen, Timestamp::now());
+    let only_for =
+        survey(&topology, &args.target.ports.0).map_or_else(|_| BTreeSet::new(), |survey| only_for(&topology, &survey));
     let blocks = findings.iter().any(|finding| finding.severity == Severity::Blocks);
-    let shown = Shown { load_balancer: &topology.name, fit: !blocks, findings: &findings };
+    let shown = Shown { load_balancer: &topology.name, fit: !blocks, only_for, findings: &findings };
     if args.json {
         output::json(&shown)?
     } else {
@@ -65,19 +71,31 @@ pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
     findings.extend(groups::examine(seen.topology, survey.as_ref(), seen.running));
     findings.extend(listeners::exposed(seen.topology, seen.ports, seen.exposure));
     if let Some(survey) = survey.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Blocks)) {
-        let tests = survey.pairs.keys().filter_map(|pair| {
-            let live = blue_green::labels::is_live(&survey, pair, &pair.first)?;
-            Some(if live { &pair.second } else { &pair.first })
-        });
-        findings.extend(tests.filter_map(|test| refused(seen, test, now)));
+        let next = survey.pairs.keys().filter_map(|pair| next(seen.topology, &survey, pair));
+        findings.extend(next.filter_map(|group| refused(seen, &group, now)));
     }
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
 
+/// The ARN of the group that the next flip makes live: that of a flip to be finished, else the one on the test port.
+fn next(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<String> {
+    if let Some(flip) = Progress::half_done(topology, survey, pair) {
+        return Some(flip.promoted);
+    }
+    let live = is_live(survey, pair, &pair.first)?;
+    Some(if live { pair.second.clone() } else { pair.first.clone() })
+}
+
+/// The executions whose fences stand around what the next flip would make live.
+fn only_for(topology: &Topology, survey: &Survey<'_>) -> BTreeSet<String> {
+    let groups = survey.pairs.keys().filter_map(|pair| next(topology, survey, pair));
+    groups.filter_map(|group| Some(Marks::of(topology.group(&group)?).fence?.execution)).collect()
+}
+
 /// What the flip itself says, so that nothing it would refuse for goes unmentioned.
 fn refused(seen: &Seen<'_>, test: &str, now: Timestamp) -> Option<Finding> {
-    let fence = blue_green::journal::Marks::of(seen.topology.group(test)?).fence;
+    let fence = Marks::of(seen.topology.group(test)?).fence;
     let asked = Parameters {
         elb_name: seen.topology.name.clone(),
         action: Action::Check,
@@ -91,13 +109,15 @@ fn refused(seen: &Seen<'_>, test: &str, now: Timestamp) -> Option<Finding> {
     };
     let refusal = plan(seen.topology, &asked, &Asker::new(&asked, "doctor"), now).err()?;
     let look = format!("deployer plan --elb {} --promote-to {}", seen.topology.name, seen.topology.group(test)?.name);
-    Some(Finding::blocks(refusal.to_string(), look))
+    Some(Finding::blocks(in_options(&refusal.to_string()), look))
 }
 
 #[derive(Serialize)]
 struct Shown<'a> {
     load_balancer: &'a str,
     fit: bool,
+    /// The executions whose fences keep every other one from flipping.
+    only_for: BTreeSet<String>,
     findings: &'a [Finding],
 }
 
@@ -116,7 +136,15 @@ impl fmt::Display for Shown<'_> {
         }
         let count = |severity: Severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
         let (blocking, warning) = (count(Severity::Blocks), count(Severity::Warns));
-        if self.fit {
+        let only_for: Vec<&str> = self.only_for.iter().map(String::as_str).collect();
+        if self.fit && !only_for.is_empty() {
+            let only_for = only_for.join(" and ");
+            writeln!(
+                f,
+                "{} can be flipped by execution {only_for} alone: its fence blocks everyone else; {warning} to look at.",
+                self.load_balancer
+            )
+        } else if self.fit {
             writeln!(f, "{} can be flipped: nothing blocks, {warning} to look at.", self.load_balancer)
         } else {
             writeln!(f, "{} cannot be flipped yet: {blocking} blocking, {warning} to look at.", self.load_balancer)

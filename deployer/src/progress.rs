@@ -1,0 +1,96 @@
+//! How far the flip that a pair's journal names has come. Pure.
+
+use blue_green::intent::{Promotion, marks};
+use blue_green::journal::FlipId;
+use blue_green::safety::is_made;
+use blue_green::topology::Topology;
+use blue_green::twins::{Pair, Side, Survey};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// How far a flip has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Every rule is as the flip wants it.
+    Done,
+    /// Some rules are, the others are as they were before.
+    HalfDone,
+    /// No rule is.
+    Begun,
+    /// No rule is any more: the labels, which are written last, say that it was made.
+    Undone,
+    /// A rule shares its traffic, so that somebody else is at work.
+    Mixed,
+}
+
+/// The flip that a pair's journal names, beside the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Whose flip it is.
+    pub id: FlipId,
+    /// When it was planned.
+    pub time: Timestamp,
+    /// The ARN of the group that becomes live.
+    pub promoted: String,
+    /// The ARN of the group that stops being live.
+    pub retired: String,
+    /// How far it has come.
+    pub state: State,
+    /// The rules that are as it wants them, for a person.
+    pub moved: Vec<String>,
+    /// The other ones.
+    pub left: Vec<String>,
+}
+
+impl Progress {
+    /// Of the flip that the journal of a pair names, where it names one.
+    #[must_use]
+    pub fn of(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
+        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
+        let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+        let retired = pair.other(promoted);
+        let twins = survey.pairs.get(pair)?.iter().map(|index| &survey.twins[*index]);
+        let sides = twins.flat_map(|twin| [(&twin.live, promoted.as_str(), retired), (&twin.test, retired, promoted)]);
+        let (moved, left): (Vec<_>, Vec<_>) = sides.partition(|(side, after, _)| side.forward.serves_only(after));
+        let promotion = Promotion { promoted: promoted.clone(), retired: retired.to_owned(), finishes: None };
+        let state = match (moved.is_empty(), left.iter().all(|(side, _, before)| side.forward.serves_only(before))) {
+            _ if left.is_empty() => State::Done,
+            (_, false) => State::Mixed,
+            (false, true) => State::HalfDone,
+            (true, true) if is_made(topology, &promotion) => State::Undone,
+            (true, true) => State::Begun,
+        };
+        let told = |sides: Vec<(&Side<'_>, &str, &str)>| sides.into_iter().map(|(side, ..)| side.describe()).collect();
+        let (moved, left) = (told(moved), told(left));
+        let Promotion { promoted, retired, .. } = promotion;
+        Some(Self { id: flip.id, time: flip.time, promoted, retired, state, moved, left })
+    }
+
+    /// Of a flip that somebody left half-done.
+    #[must_use]
+    pub fn half_done(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
+        Self::of(topology, survey, pair).filter(|progress| progress.state == State::HalfDone)
+    }
+
+    /// What is half-done, and who goes on: a sentence without its full stop.
+    #[must_use]
+    pub fn sentence(&self, topology: &Topology) -> String {
+        let name = |arn: &str| topology.group(arn).map_or_else(|| arn.to_owned(), |group| group.name.clone());
+        let what = if self.id.is_over() { "the way back" } else { "flip" };
+        let next = if self.id.is_over() {
+            "if none comes, approve again: that makes the flip anew"
+        } else {
+            "if none comes, Retry that job or approve again"
+        };
+        format!(
+            "{what} {} ({} instead of {}, since {}) is half-done: moved: {}; not moved yet: {}. Lambda's redelivery finishes it; {next}",
+            self.id,
+            name(&self.promoted),
+            name(&self.retired),
+            self.time,
+            self.moved.join(" and "),
+            self.left.join(" and "),
+        )
+    }
+}
