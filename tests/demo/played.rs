@@ -43,6 +43,20 @@ pub struct Process {
 impl Played {
     /// Starts a demo with these arguments, and types `lines`.
     pub fn start(arguments: &[&str], lines: &str) -> Self {
+        let mut demo = Self::start_silent(arguments, lines);
+        let stdout = demo.process.stdout.take().unwrap();
+        demo.read(stdout);
+        demo
+    }
+
+    /// Starts a demo whose standard output nobody reads.
+    pub fn start_unheard(arguments: &[&str]) -> Self {
+        let mut demo = Self::start_silent(arguments, "");
+        drop(demo.process.stdout.take());
+        demo
+    }
+
+    fn start_silent(arguments: &[&str], lines: &str) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_local-aws"))
             .arg("demo")
@@ -55,23 +69,25 @@ impl Played {
             .spawn()
             .unwrap();
         process.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
-        let output: [Box<dyn Read + Send>; 2] =
-            [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
-        let readers = output.map(|pipe| {
-            let said = Arc::clone(&said);
-            spawn(move || collect(pipe, &said))
-        });
-        Self { process, said, readers: readers.into(), temporary }
+        let stderr = process.stderr.take().unwrap();
+        let mut demo = Self { process, said: Arc::default(), readers: Vec::new(), temporary };
+        demo.read(stderr);
+        demo
     }
 
-    /// Waits until it has said something.
-    pub fn wait_for(&mut self, text: &str, within: Duration) {
+    fn read(&mut self, pipe: impl Read + Send + 'static) {
+        let said = Arc::clone(&self.said);
+        self.readers.push(spawn(move || collect(pipe, &said)));
+    }
+
+    /// Waits until it has said something. Returns all that it has said.
+    pub fn wait_for(&mut self, text: &str, within: Duration) -> String {
         let deadline = Instant::now() + within;
         while !self.said.lock().unwrap().contains(text) {
             assert!(Instant::now() < deadline, "{text:?} was not said: {}", self.said.lock().unwrap());
             sleep(SOON);
         }
+        self.said.lock().unwrap().clone()
     }
 
     /// Sends a signal to it and to the processes of its group, as Ctrl-C at a terminal does.

@@ -7,7 +7,8 @@
 //! | `/slow?ms=N` | the version, after N milliseconds |
 //! | any other | the page |
 //!
-//! Every answer tells the version in the header `X-Version`.
+//! Every answer tells the version in the header `X-Version`. The page also tells the listener's port, which is not always
+//! the port of its address: a load balancer sends it as `X-Forwarded-Port` (ELB user guide, "X-Forwarded headers").
 
 use std::{
     convert::Infallible,
@@ -52,7 +53,8 @@ pub struct App {
 struct Page {
     version: HeaderValue,
     text: Bytes,
-    html: Bytes,
+    /// The page, still without its place.
+    html: String,
     healthy: Arc<AtomicBool>,
 }
 
@@ -69,7 +71,7 @@ impl App {
         let page = Arc::new(Page {
             version: HeaderValue::from_str(version).with_context(|| format!("the version `{version}` is no header value"))?,
             text: version.to_owned().into(),
-            html: html.into(),
+            html,
             healthy: Arc::clone(&healthy),
         });
         let (stop, stopped) = oneshot::channel();
@@ -131,20 +133,35 @@ async fn serve(socket: TcpListener, page: Arc<Page>, mut stopped: oneshot::Recei
 
 async fn answer(page: &Page, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (content_type, body) = match request.uri().path() {
-        "/version" | "/health" => ("text/plain; charset=utf-8", &page.text),
+        "/version" | "/health" => ("text/plain; charset=utf-8", page.text.clone()),
         "/slow" => {
             tokio::time::sleep(Duration::from_millis(milliseconds(request))).await;
-            ("text/plain; charset=utf-8", &page.text)
+            ("text/plain; charset=utf-8", page.text.clone())
         }
-        _ => ("text/html; charset=utf-8", &page.html),
+        _ => ("text/html; charset=utf-8", page.html.replace("{{place}}", &place(listener(request))).into()),
     };
     let sick = request.uri().path() == "/health" && !page.healthy.load(Ordering::Relaxed);
-    let mut answer = Response::new(Full::new(body.clone()));
+    let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = if sick { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer.headers_mut().insert(VERSION_HEADER, page.version.clone());
     answer
+}
+
+/// The port of the listener that a request came through; none where it came past the load balancer.
+fn listener(request: &Request<Incoming>) -> Option<u16> {
+    request.headers().get("x-forwarded-port")?.to_str().ok()?.parse().ok()
+}
+
+/// What a listener's port is for, by the ports that a flip takes where it is not told others.
+fn place(listener: Option<u16>) -> String {
+    match listener {
+        Some(port @ (80 | 443)) => format!("production (port {port})"),
+        Some(port @ (8080 | 8443)) => format!("rehearsal (port {port})"),
+        Some(port) => format!("port {port}"),
+        None => "no port of a load balancer".to_owned(),
+    }
 }
 
 /// The query's `ms`, or none.
@@ -155,4 +172,15 @@ fn milliseconds(request: &Request<Incoming>) -> u64 {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn a_page_tells_production_and_rehearsal_apart() {
+        let places = [Some(80), Some(8080), Some(9000), None].map(place);
+        assert_eq!(places, ["production (port 80)", "rehearsal (port 8080)", "port 9000", "no port of a load balancer"]);
+    }
 }

@@ -8,20 +8,24 @@ use local_aws::soak;
 
 /// The exit code of a process that Ctrl-C ended, as shells have it.
 const INTERRUPTED: u8 = 130;
+/// The exit code of a process whose output nobody reads any more (SIGPIPE), as shells have it.
+const UNHEARD: u8 = 141;
 
 const DEMO_HELP: &str = "\
 The demo plays a release on this machine, without an AWS account: a first build, a second build that goes to the test \
 port, an approval that makes it production while clients keep requesting both ports, and a second approval that takes it \
 back. The Lambda and the deployer are the real ones; AWS around them is played on loopback.
 
-Without options it asks for each approval, and stays up afterwards: watch both ports in a browser, approve again, or kill \
-the Lambda in the middle of a flip. Ctrl-C ends it at any time and leaves nothing behind.
+Without options it asks for each approval, and stays up afterwards: watch both ports in a browser, approve again, point the \
+deployer at it, or kill the Lambda in the middle of a flip. Ctrl-C or SIGTERM ends it at any time and leaves nothing \
+behind.
 
 Exit codes:
   0    no request was lost, and every answer came from the version it should
   1    requests were lost, or something failed: the last lines say what
   2    the command line is wrong
-  130  Ctrl-C";
+  130  Ctrl-C or SIGTERM
+  141  nobody reads what it tells any more, as after | head";
 
 #[derive(Debug, Parser)]
 #[command(name = "local-aws", version, about = "Plays AWS on this machine, for the demo")]
@@ -56,6 +60,7 @@ async fn main() -> ExitCode {
             eprintln!("\ninterrupted: everything was stopped");
             ExitCode::from(INTERRUPTED)
         }
+        Ok(Ended::Unheard) => ExitCode::from(UNHEARD),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! What clients got while a flip was made, and whether it is what they should get. Pure.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::load::{Report, Sample};
@@ -38,7 +39,7 @@ impl Flip<'_> {
             let samples = self.report.samples(aim);
             let failed = samples.iter().filter(|sample| !sample.is_served());
             for (what, count) in tally(failed.map(|sample| sample.status.map_or("no answer".to_owned(), |s| s.to_string()))) {
-                lost.push(format!("{count} requests to the {aim} port failed: {what}"));
+                lost.push(format!("{} requests to the {aim} port failed: {what}", thousands(count)));
             }
             let wrong = samples.iter().filter(|sample| sample.is_served()).filter_map(|sample| {
                 let expected = self.expected(sample, before, after);
@@ -46,7 +47,7 @@ impl Flip<'_> {
                 (!expected.contains(&found)).then(|| format!("{found} instead of {}", expected.join(" or ")))
             });
             for (what, count) in tally(wrong) {
-                lost.push(format!("{count} requests to the {aim} port were answered by version {what}"));
+                lost.push(format!("{} requests to the {aim} port were answered by version {what}", thousands(count)));
             }
         }
         lost
@@ -72,8 +73,8 @@ fn tally(items: impl Iterator<Item = String>) -> std::collections::BTreeMap<Stri
     counts
 }
 
-/// A number of requests as people read it: 3,412.
-pub(super) fn thousands(number: usize) -> String {
+/// A whole number as people read it: 3,412.
+pub(super) fn thousands(number: impl Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -85,18 +86,26 @@ pub(super) fn thousands(number: usize) -> String {
     text
 }
 
-/// A duration in milliseconds, a short one with a tenth.
+/// A duration in milliseconds, a short one with a tenth: 6.9 ms, 3,022 ms.
 pub(super) fn milliseconds(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
-    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }
+    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{} ms", thousands(milliseconds.round())) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use std::time::Duration;
+
+    use super::{milliseconds, thousands};
 
     #[test]
     fn thousands_are_told_apart() {
         assert_eq!([0, 999, 1000, 12345, 1_234_567].map(thousands), ["0", "999", "1,000", "12,345", "1,234,567"]);
+    }
+
+    #[test]
+    fn only_a_short_duration_has_a_tenth() {
+        let durations = [6_940, 20_400, 3_022_400].map(Duration::from_micros);
+        assert_eq!(durations.map(milliseconds), ["6.9 ms", "20 ms", "3,022 ms"]);
     }
 }

@@ -28,20 +28,31 @@ pub(super) struct Flipped {
     pub lost: Vec<String>,
 }
 
-/// Runs an action that flips, under load, and shows the figures.
+/// Runs an action that flips, under load, and shows the figures. Where the Lambda dies, its event is delivered again after
+/// `wait`.
 ///
 /// # Errors
 /// The pipeline's; a job that failed, with its message.
-pub(super) async fn flip(screen: &Screen, pipeline: &Pipeline, execution: &mut Execution, action: &Action) -> Result<Flipped> {
+pub(super) async fn flip(
+    screen: &Screen,
+    pipeline: &Pipeline,
+    execution: &mut Execution,
+    action: &Action,
+    mut wait: impl AsyncFnMut(),
+) -> Result<Flipped> {
     let (old, new) = (version(pipeline, 80).await?, version(pipeline, 8080).await?);
     let clients = clients(pipeline)?;
-    let working = screen.working("clients request both ports, and the Lambda flips");
+    let mut working = Some(screen.working("clients request both ports, and the Lambda flips"));
     let load = Load::start(&clients);
     answered(&load, BEFORE).await?;
     let approved = Instant::now();
-    let invoked = pipeline.invoke(execution, action).await?;
+    let wait = async || {
+        working = None;
+        wait().await;
+    };
+    let invoked = pipeline.invoke_again_after(execution, action, wait).await?;
     let over = Instant::now();
-    answered(&load, IN_ALL).await?;
+    answered(&load, IN_ALL.max(load.asked() + BEFORE)).await?;
     let report = load.stop().await?;
     drop(working);
     invoked.variables()?;
@@ -59,7 +70,7 @@ pub(super) async fn flip(screen: &Screen, pipeline: &Pipeline, execution: &mut E
         (&format!("approval until production answers {new}"), until_live),
         ("both ports served the same version for", milliseconds(flip.same_version())),
         ("the Lambda worked for", lambda(&flipped.invoked)),
-        ("AWS calls it made", flipped.invoked.calls.len().to_string()),
+        ("AWS calls it made", thousands(flipped.invoked.calls.len())),
     ]);
     Ok(flipped)
 }
@@ -106,7 +117,12 @@ fn aim(pipeline: &Pipeline, name: &str, port: u16, path: &str) -> Result<Aim> {
 async fn answered(load: &Load, enough: usize) -> Result<()> {
     let begun = Instant::now();
     while load.asked() < enough {
-        ensure!(begun.elapsed() < PATIENCE, "the clients made only {} requests in {PATIENCE:?}, expected {enough}", load.asked());
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "the clients made only {} requests in {PATIENCE:?}, expected {}",
+            thousands(load.asked()),
+            thousands(enough)
+        );
         sleep(Duration::from_millis(10)).await;
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 mod figures;
 mod flip;
+mod killed;
 mod people;
 mod screen;
 mod stay;
@@ -39,6 +40,8 @@ pub enum Ended {
     Lost(Vec<String>),
     /// Ctrl-C, or a signal to end.
     Interrupted,
+    /// Nobody reads what it tells any more, as after `| head`.
+    Unheard,
 }
 
 /// Plays the demo. When it returns, nothing that it started runs any more.
@@ -49,27 +52,28 @@ pub async fn run(options: Options) -> Result<Ended> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let screen = Screen::new();
     tokio::select! {
         // Ctrl-C reaches the processes of the demo too: that they end must not look like a failure.
         biased;
         _ = interrupt.recv() => Ok(Ended::Interrupted),
         _ = terminate.recv() => Ok(Ended::Interrupted),
         _ = hang_up.recv() => Ok(Ended::Interrupted),
-        played = play(options) => played,
+        () = screen.unheard() => Ok(Ended::Unheard),
+        played = play(&screen, options) => played,
     }
 }
 
-async fn play(options: Options) -> Result<Ended> {
-    let screen = Screen::new();
+async fn play(screen: &Screen, options: Options) -> Result<Ended> {
     let mut people = People::new(options.yes);
     let working = screen.working("starting the local AWS");
     let progress = working.teller();
     let mut pipeline = Pipeline::start(PortPolicy::SameIfPossible, progress).await?;
     drop(working);
-    let story::Told { mut lost, rejected } = story::play(&screen, &mut people, &mut pipeline).await?;
+    let story::Told { mut lost, rejected } = story::play(screen, &mut people, &mut pipeline).await?;
     if !options.yes || options.stay {
         let nobody = if options.stay { Nobody::Waits } else { Nobody::Ends };
-        lost.extend(stay::stay(&screen, &mut people, &pipeline, rejected, nobody).await?);
+        lost.extend(stay::stay(screen, &mut people, &pipeline, rejected, nobody).await?);
     }
     Ok(if lost.is_empty() { Ended::Well } else { Ended::Lost(lost) })
 }

@@ -11,10 +11,12 @@ pub(super) struct People {
 }
 
 /// What somebody answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Approved,
     Rejected,
+    /// Neither: what was typed.
+    Unclear(String),
     /// Nobody is there to answer: standard input has ended.
     Nobody,
 }
@@ -40,7 +42,8 @@ impl People {
         }
         match self.line().await.as_deref().map(str::trim) {
             Some("" | "y" | "yes") => Answer::Approved,
-            Some(_) => Answer::Rejected,
+            Some("n" | "no") => Answer::Rejected,
+            Some(other) => Answer::Unclear(other.to_owned()),
             None => Answer::Nobody,
         }
     }

@@ -1,10 +1,12 @@
 //! What a person sees: the story on standard output, progress on standard error while something takes its time.
 
+use std::io::{Write, stderr, stdout};
 use std::time::Duration;
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use console::{Term, style};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
 
 /// Lines are never longer, also on a wide terminal.
 const WIDEST: u16 = 104;
@@ -14,18 +16,29 @@ const WHO: u16 = 12;
 /// Where the story is told.
 pub(super) struct Screen {
     width: u16,
+    unheard: CancellationToken,
 }
 
 impl Screen {
     pub fn new() -> Self {
         let terminal = Term::stdout();
         let width = if terminal.is_term() { terminal.size().1.min(WIDEST) } else { WIDEST };
-        Self { width }
+        Self { width, unheard: CancellationToken::new() }
+    }
+
+    /// Waits until nobody reads any more, as after `| head`.
+    pub async fn unheard(&self) {
+        self.unheard.cancelled().await;
+    }
+
+    /// Text as it is.
+    pub fn print(&self, text: &str) {
+        write_to(stdout(), text, &self.unheard);
     }
 
     /// A chapter begins.
     pub fn heading(&self, text: &str) {
-        println!("\n{}", style(text).bold());
+        self.print(&format!("\n{}\n", style(text).bold()));
     }
 
     /// One thing that happened: who did it, and what.
@@ -39,7 +52,7 @@ impl Screen {
     /// Lines of a program's own output, as they are.
     pub fn quote(&self, lines: &[String]) {
         for line in lines {
-            println!("{:indent$}{}", "", style(line).dim(), indent = usize::from(WHO) + 2);
+            self.print(&format!("{:indent$}{}\n", "", style(line).dim(), indent = usize::from(WHO) + 2));
         }
     }
 
@@ -62,9 +75,7 @@ impl Screen {
 
     /// A question; the answer is typed behind it.
     pub fn ask(&self, question: &str) {
-        print!("\n{} ", style(question).bold());
-        // A terminal that is gone shows nothing anyway.
-        let _ = std::io::Write::flush(&mut std::io::stdout());
+        self.print(&format!("\n{} ", style(question).bold()));
     }
 
     /// Says what takes long, until it is dropped.
@@ -74,7 +85,7 @@ impl Screen {
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
             bar.set_style(style.tick_chars("|/-\\ "));
         }
-        let working = Working { bar };
+        let working = Working { bar, unheard: self.unheard.clone() };
         working.teller()(what);
         working.bar.enable_steady_tick(Duration::from_millis(120));
         working
@@ -91,7 +102,7 @@ impl Screen {
 
     fn show(&self, table: &Table, indent: usize) {
         for line in table.lines() {
-            println!("{}", format!("{:indent$}{line}", "").trim_end());
+            self.print(&format!("{}\n", format!("{:indent$}{line}", "").trim_end()));
         }
     }
 }
@@ -99,15 +110,16 @@ impl Screen {
 /// Something that takes its time. Dropping it takes it off the screen.
 pub(super) struct Working {
     bar: ProgressBar,
+    unheard: CancellationToken,
 }
 
 impl Working {
     /// Changes what is said.
     pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
-        let bar = self.bar.clone();
+        let (bar, unheard) = (self.bar.clone(), self.unheard.clone());
         move |what: &str| {
             if bar.is_hidden() {
-                eprintln!("  ... {what}");
+                write_to(stderr(), &format!("  ... {what}\n"), &unheard);
             }
             bar.set_message(what.to_owned());
         }
@@ -117,5 +129,12 @@ impl Working {
 impl Drop for Working {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// `print!` would panic where nobody reads any more.
+fn write_to(mut to: impl Write, text: &str, unheard: &CancellationToken) {
+    if to.write_all(text.as_bytes()).and_then(|()| to.flush()).is_err() {
+        unheard.cancel();
     }
 }

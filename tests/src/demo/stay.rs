@@ -1,26 +1,22 @@
 //! After the story: everything stays up, for a person to look, approve again, and break it.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Result;
 
-use super::flip;
 use super::people::People;
 use super::screen::Screen;
-use super::story::{show_check, show_ports, tell_result};
-use crate::gateway::{At, Fault, FaultKind};
-use crate::lambda::{Invocation, Outcome};
+use super::story::{approved, check, show_ports, tell_result};
+use super::{flip, killed};
 use crate::pipeline::{CHECK, CHECK_BUILD, CLUSTER, Execution, FLIP_BUILD, FLIP_CHECKED, LOAD_BALANCER, Pipeline};
-
-/// Lambda waits a minute before it delivers an event again; nobody wants to here.
-const REDELIVERY: Duration = Duration::from_secs(3);
+use crate::world::REGION;
 
 /// What can be typed, and what it does.
 const KEYS: [(&str, &str); 4] = [
-    ("Enter", "approves the next flip: whatever is on the test port becomes production"),
-    ("k", "approves it too, and kills the Lambda in the middle of it"),
+    ("Enter", "shows what a flip would do, and asks: what is on the test port would become production"),
+    ("k", "does so too, and kills the Lambda in the middle of the flip, so that one can look"),
     ("s", "shows the status, as `deployer status` does"),
-    ("q", "ends the demo, as Ctrl-C does; nothing is left behind"),
+    ("q", "ends the demo, as Ctrl-C and SIGTERM do; nothing is left behind"),
 ];
 
 /// What happens where standard input has ended, so that nobody can type.
@@ -44,20 +40,20 @@ pub(super) async fn stay(
     nobody: Nobody,
 ) -> Result<Vec<String>> {
     people.sit_down();
-    pipeline.lambda.set_retry_delay(REDELIVERY);
     let mut lost = Vec::new();
     screen.heading("It stays up");
     screen.tell("", "Open both in a browser, side by side: the pages follow each flip.");
     show_ports(screen, pipeline).await?;
+    show_account(screen, pipeline);
     for (key, what) in KEYS {
         screen.tell(key, what);
     }
     loop {
         screen.ask("Enter, k, s or q?");
         let line = people.line().await;
-        println!();
+        screen.print("\n");
         match line.as_deref().map(str::trim) {
-            Some(key @ ("" | "k")) => match approve(screen, pipeline, &mut rejected, key == "k").await {
+            Some(key @ ("" | "k")) => match release(screen, people, pipeline, &mut rejected, key == "k").await {
                 Ok(more) => lost.extend(more),
                 Err(error) => screen.tell("Failed", &format!("{error:#}")),
             },
@@ -70,47 +66,71 @@ pub(super) async fn stay(
     }
 }
 
-/// Approves a flip: that of an execution that was rejected before, else one of an execution that builds nothing and
-/// promotes what its check finds on the test side.
-async fn approve(screen: &Screen, pipeline: &Pipeline, rejected: &mut Option<Execution>, kill: bool) -> Result<Vec<String>> {
-    let (mut execution, check, flip) = match rejected.take() {
-        Some(execution) => (execution, CHECK_BUILD, FLIP_BUILD),
-        None => (Execution::begin(), CHECK, FLIP_CHECKED),
+/// How a program reaches this account instead of AWS.
+fn show_account(screen: &Screen, pipeline: &Pipeline) {
+    screen.tell("", "From another terminal, in this folder, the deployer finds this load balancer with:");
+    screen.quote(&[
+        format!("export AWS_ENDPOINT_URL={}", pipeline.world.endpoint()),
+        format!("export AWS_REGION={REGION}"),
+        format!("export AWS_ACCESS_KEY_ID={}", pipeline.world.account()),
+        "export AWS_SECRET_ACCESS_KEY=local".to_owned(),
+        format!("target/release/deployer status --elb {LOAD_BALANCER}"),
+    ]);
+}
+
+/// Checks, asks and flips: in the execution that was rejected before, else in one that builds nothing and promotes what its
+/// check finds on the test side.
+async fn release(
+    screen: &Screen,
+    people: &mut People,
+    pipeline: &Pipeline,
+    rejected: &mut Option<Execution>,
+    kill: bool,
+) -> Result<Vec<String>> {
+    let retried = rejected.take();
+    let (mut execution, checks, flips) = match retried.clone() {
+        Some(execution) => {
+            screen.tell("Pipeline", "Retry of the stage that was rejected: the same execution checks again, and asks again.");
+            (execution, CHECK_BUILD, FLIP_BUILD)
+        }
+        None => {
+            screen.tell("Pipeline", "A new execution, which builds nothing: it promotes what is on the test port.");
+            (Execution::begin(), CHECK, FLIP_CHECKED)
+        }
     };
-    let checked = pipeline.invoke(&mut execution, &check).await?;
-    show_check(screen, pipeline, &checked)?;
-    if kill {
-        let first_write = At::Action("ModifyListener".to_owned(), 1);
-        pipeline.world.gateway.inject(Fault::once(first_write, FaultKind::KillAfter));
+    let checked = check(screen, pipeline, &mut execution, &checks).await?;
+    let image = checked.variables()?.get("TestImage").map_or("?", String::as_str);
+    let question = if kill { ", and kill the Lambda in the middle of it" } else { "" };
+    if !approved(screen, people, &format!("Make {image} production{question}?")).await? {
+        screen.tell("Approve", "Rejected: this execution of the pipeline ends as failed. Nothing has changed.");
+        *rejected = retried;
+        return Ok(Vec::new());
     }
-    let flipped = flip::flip(screen, pipeline, &mut execution, &flip).await;
+    if kill {
+        killed::kill_at_first_write(pipeline);
+    }
+    let mut killed_at = None;
+    let look = async || {
+        if kill {
+            killed_at = Some(Instant::now());
+            killed::look(screen, people, pipeline).await;
+        }
+    };
+    let flipped = flip::flip(screen, pipeline, &mut execution, &flips, look).await;
     pipeline.world.gateway.clear_faults();
     let flipped = flipped?;
     if kill {
-        tell_kill(screen, &flipped.invoked.deliveries);
+        killed::tell_rest(screen, &flipped.invoked, killed_at);
     }
     tell_result(screen, &flipped)?;
     Ok(flipped.lost)
 }
 
-fn tell_kill(screen: &Screen, deliveries: &[Invocation]) {
-    let crashed = deliveries.iter().filter(|delivery| delivery.outcome == Outcome::Crashed).count();
-    if crashed == 0 {
-        screen.tell("Lambda", "There was no write to kill it at: nothing had to be changed.");
-        return;
-    }
-    let delay = REDELIVERY.as_secs();
-    screen.tell(
-        "Lambda",
-        &format!(
-            "The process was killed as soon as production had begun to move: the write had taken effect, its answer never \
-             came. Lambda delivered the same event again (here after {delay} s, on AWS after a minute), and the next run found \
-             what was missing:"
-        ),
-    );
-}
-
-async fn status(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
+/// Shows what `deployer status` says.
+///
+/// # Errors
+/// Where the deployer cannot be started.
+pub(super) async fn status(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
     let output = pipeline
         .world
         .deployer(|deployer| {
@@ -118,6 +138,7 @@ async fn status(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
         })
         .await?;
     screen.tell("Status", &format!("deployer status --elb {LOAD_BALANCER} --cluster {CLUSTER}"));
-    print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    screen.print(&String::from_utf8_lossy(&output.stdout));
+    screen.print(&String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

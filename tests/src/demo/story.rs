@@ -8,7 +8,7 @@ use super::figures::thousands;
 use super::flip::{self, Flipped};
 use super::people::{Answer, People};
 use super::screen::Screen;
-use crate::pipeline::{CHECK_BUILD, Execution, FLIP_BUILD, Invoked, LOAD_BALANCER, Pipeline, ROLL_BACK};
+use crate::pipeline::{Action, CHECK_BUILD, CHECK_ROLL_BACK, Execution, FLIP_BUILD, Invoked, LOAD_BALANCER, Pipeline, ROLL_BACK};
 
 /// The image tags of the two builds.
 const FIRST: &str = "1.0";
@@ -35,16 +35,17 @@ pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pi
     let mut execution = second_build(screen, pipeline).await?;
 
     screen.heading("3  The approval");
-    let checked = {
-        let _working = screen.working("the Lambda checks what a flip would do");
-        pipeline.invoke(&mut execution, &CHECK_BUILD).await?
-    };
-    show_check(screen, pipeline, &checked)?;
-    if !approved(screen, people, &format!("Make {SECOND} production? [Enter approves, n rejects]")).await? {
-        screen.tell("Approve", "Rejected: the pipeline stops here. Nothing has changed.");
+    check(screen, pipeline, &mut execution, &CHECK_BUILD).await?;
+    if !approved(screen, people, &format!("Make {SECOND} production?")).await? {
+        screen.tell("Approve", "Rejected: this execution of the pipeline ends as failed. Nothing has changed.");
         return Ok(Told { rejected: Some(execution), ..Told::default() });
     }
-    let flipped = flip::flip(screen, pipeline, &mut execution, &FLIP_BUILD).await?;
+    let flipped = flip::flip(screen, pipeline, &mut execution, &FLIP_BUILD, async || {}).await?;
+    screen.tell(
+        "",
+        "Production moves first: until the rehearsal port follows, both serve the same version, so that no request is lost. The \
+         Lambda works on after production answers: it moves the rehearsal port, reads everything once more, and answers the job.",
+    );
     tell_result(screen, &flipped)?;
 
     screen.heading("4  The roll-back");
@@ -52,11 +53,12 @@ pub(super) async fn play(screen: &Screen, people: &mut People, pipeline: &mut Pi
         "Approve",
         &format!("{FIRST} still runs, now on the test port. A second approval, today or next week, takes it back."),
     );
-    if !approved(screen, people, &format!("Make {FIRST} production again? [Enter approves, n rejects]")).await? {
-        screen.tell("Approve", &format!("Rejected: {SECOND} stays in production."));
+    check(screen, pipeline, &mut execution, &CHECK_ROLL_BACK).await?;
+    if !approved(screen, people, &format!("Make {FIRST} production again?")).await? {
+        screen.tell("Approve", &format!("Rejected: this execution of the pipeline ends here. {SECOND} stays in production."));
         return Ok(Told { lost: flipped.lost, rejected: None });
     }
-    let back = flip::flip(screen, pipeline, &mut execution, &ROLL_BACK).await?;
+    let back = flip::flip(screen, pipeline, &mut execution, &ROLL_BACK, async || {}).await?;
     tell_result(screen, &back)?;
     let (served, failed) = (flipped.served + back.served, flipped.failed + back.failed);
     screen.heading(&format!("{} requests over flip and roll-back, {} failed", thousands(served), thousands(failed)));
@@ -117,11 +119,20 @@ async fn second_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<Execut
     Ok(execution)
 }
 
-/// Shows what a check found: what is where now, and where it would be.
+/// Runs an action that checks, and shows what it found.
 ///
 /// # Errors
-/// The check's refusal.
-pub(super) fn show_check(screen: &Screen, pipeline: &Pipeline, checked: &Invoked) -> Result<()> {
+/// The pipeline's; the check's refusal.
+pub(super) async fn check(screen: &Screen, pipeline: &Pipeline, execution: &mut Execution, action: &Action) -> Result<Invoked> {
+    let working = screen.working("the Lambda checks what a flip would do");
+    let checked = pipeline.invoke(execution, action).await?;
+    drop(working);
+    show_check(screen, pipeline, &checked)?;
+    Ok(checked)
+}
+
+/// Shows what a check found: what is where now, and where it would be.
+fn show_check(screen: &Screen, pipeline: &Pipeline, checked: &Invoked) -> Result<()> {
     let found = checked.variables()?;
     let of = |name: &str| found.get(name).map_or("?", String::as_str);
     let healthy = |side: &str| {
@@ -179,16 +190,20 @@ pub(super) async fn show_ports(screen: &Screen, pipeline: &Pipeline) -> Result<(
     Ok(())
 }
 
-async fn approved(screen: &Screen, people: &mut People, question: &str) -> Result<bool> {
-    screen.ask(question);
-    let answer = people.answer().await;
-    if people.say_yes() {
-        println!("yes");
-    }
-    println!();
-    match answer {
-        Answer::Approved => Ok(true),
-        Answer::Rejected => Ok(false),
-        Answer::Nobody => bail!("nobody is there to answer: standard input has ended. Pass --yes to approve everything"),
+/// Asks for an approval, until the answer is one.
+///
+/// # Errors
+/// Where nobody is there to answer.
+pub(super) async fn approved(screen: &Screen, people: &mut People, question: &str) -> Result<bool> {
+    loop {
+        screen.ask(&format!("{question} [Enter or y approves, n rejects]"));
+        let answer = people.answer().await;
+        screen.print(if people.say_yes() { "yes\n\n" } else { "\n" });
+        match answer {
+            Answer::Approved => return Ok(true),
+            Answer::Rejected => return Ok(false),
+            Answer::Unclear(other) => screen.tell("", &format!("{other:?} is neither yes nor no.")),
+            Answer::Nobody => bail!("nobody is there to answer: standard input has ended. Pass --yes to approve everything"),
+        }
     }
 }

@@ -28,7 +28,6 @@ struct Inner {
     binary: PathBuf,
     settings: HashMap<String, String>,
     timeout: Duration,
-    retry_delay: Mutex<Duration>,
     echo: Mutex<bool>,
     after: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     /// Held during an invocation: an environment serves one at a time.
@@ -96,17 +95,11 @@ impl Lambda {
             binary: binary.to_owned(),
             settings,
             timeout,
-            retry_delay: Mutex::new(Duration::ZERO),
             echo: Mutex::new(false),
             after: Mutex::default(),
             environment: tokio::sync::Mutex::default(),
             process: Mutex::default(),
         })))
-    }
-
-    /// How long to wait before an event is delivered again: nothing unless said (AWS: one minute, then two).
-    pub fn set_retry_delay(&self, delay: Duration) {
-        *lock(&self.0.retry_delay) = delay;
     }
 
     /// Whether the function's output is shown on standard error too.
@@ -132,12 +125,19 @@ impl Lambda {
     /// # Errors
     /// Where the process cannot be started.
     pub async fn deliver(&self, event: &[u8]) -> Result<Vec<Invocation>> {
+        self.deliver_again_after(event, async || {}).await
+    }
+
+    /// [`Lambda::deliver`], with a wait before each further delivery (AWS: one minute, then two).
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub async fn deliver_again_after(&self, event: &[u8], mut wait: impl AsyncFnMut()) -> Result<Vec<Invocation>> {
         let request_id = Uuid::new_v4().to_string();
         let mut deliveries = Vec::new();
         while deliveries.len() < DELIVERIES {
             if !deliveries.is_empty() {
-                let delay = *lock(&self.0.retry_delay);
-                tokio::time::sleep(delay).await;
+                wait().await;
             }
             let invocation = self.deliver_once(&request_id, event).await?;
             let answered = matches!(invocation.outcome, Outcome::Answer(_));

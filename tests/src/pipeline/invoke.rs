@@ -10,6 +10,7 @@ use super::{Execution, Pipeline};
 use crate::gateway::Call;
 use crate::jobs::JobState;
 use crate::lambda::Invocation;
+use crate::world::LAMBDA_ROLE;
 
 /// An action that invokes the function, as a pipeline's definition holds it.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,15 @@ pub const ROLL_BACK: Action = Action {
     ),
 };
 
+/// Says what taking the flip of this execution back would do.
+pub const CHECK_ROLL_BACK: Action = Action {
+    namespace: "RollbackCheck",
+    user_parameters: concat!(
+        r##"{"ElbName":"shop","Action":"check","PromoteTo":"#{Flip.Test}","##,
+        r##""Execution":"#{codepipeline.PipelineExecutionId}"}"##
+    ),
+};
+
 /// Says what a flip would do, in an execution that builds nothing.
 pub const CHECK: Action = Action {
     namespace: "Check",
@@ -69,7 +79,7 @@ pub struct Invoked {
     pub state: JobState,
     /// The deliveries of its event: more than one where the function died.
     pub deliveries: Vec<Invocation>,
-    /// The AWS calls that were made.
+    /// The AWS calls that the function made.
     pub calls: Vec<Call>,
     /// When the event was sent.
     pub began: Instant,
@@ -110,15 +120,30 @@ impl Pipeline {
     /// # Errors
     /// Where a variable was exported by nobody, or the function cannot be started. A job that fails is no error here.
     pub async fn invoke(&self, execution: &mut Execution, action: &Action) -> Result<Invoked> {
+        self.invoke_again_after(execution, action, async || {}).await
+    }
+
+    /// [`Pipeline::invoke`], with a wait before Lambda delivers the job's event again.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::invoke`].
+    pub async fn invoke_again_after(
+        &self,
+        execution: &mut Execution,
+        action: &Action,
+        wait: impl AsyncFnMut(),
+    ) -> Result<Invoked> {
         let parameters = execution.resolve(action.user_parameters)?;
         let job = self.world.jobs.create_job(&parameters);
         let event = self.world.jobs.event(&job).to_string();
         self.world.gateway.reset_calls();
         let began = Instant::now();
-        let deliveries = self.lambda.deliver(event.as_bytes()).await?;
+        let deliveries = self.lambda.deliver_again_after(event.as_bytes(), wait).await?;
         let ended = Instant::now();
         let state = self.world.jobs.state(&job).context("the job is gone")?;
-        let invoked = Invoked { state, deliveries, calls: self.world.gateway.calls(), began, ended };
+        // Whoever looks at the account meanwhile makes calls too.
+        let calls = self.world.gateway.calls().into_iter().filter(|call| call.caller.role == LAMBDA_ROLE).collect();
+        let invoked = Invoked { state, deliveries, calls, began, ended };
         if let Ok(variables) = invoked.variables() {
             execution.export(action.namespace, variables.clone());
         }

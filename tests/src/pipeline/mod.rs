@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 pub use build::Images;
 pub use execution::Execution;
-pub use invoke::{Action, CHECK, CHECK_BUILD, FLIP_BUILD, FLIP_CHECKED, Invoked, ROLL_BACK};
+pub use invoke::{Action, CHECK, CHECK_BUILD, CHECK_ROLL_BACK, FLIP_BUILD, FLIP_CHECKED, Invoked, ROLL_BACK};
 pub use stack::{CLUSTER, LOAD_BALANCER, Side, Stack};
 
 use crate::lambda::Lambda;
