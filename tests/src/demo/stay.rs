@@ -68,7 +68,7 @@ pub(super) async fn stay(
 
 /// How a program reaches this account instead of AWS.
 fn show_account(screen: &Screen, pipeline: &Pipeline) {
-    screen.tell("", "From another terminal, in this folder, the deployer finds this load balancer with:");
+    screen.tell("", "From another terminal, in the repository, the deployer finds this load balancer with:");
     screen.quote(&[
         format!("export AWS_ENDPOINT_URL={}", pipeline.world.endpoint()),
         format!("export AWS_REGION={REGION}"),
