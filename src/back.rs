@@ -50,7 +50,7 @@ pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec
         let live = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
         let back = Promotion { promoted: live.clone(), retired: pair.other(live).to_owned(), finishes: None };
         let undone = is_made(topology, &back) && is_live(&found, pair, &back.retired) == Some(true);
-        (!undone).then(|| Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
+        (!undone).then_some(Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
     };
     found.pairs.keys().filter_map(of).collect()
 }

@@ -40,15 +40,8 @@ pub struct Report {
 impl Report {
     /// The report on a topology as it is when the job ends.
     #[must_use]
-    pub fn new(
-        flip: &str,
-        topology: &Topology,
-        promotions: &[Promotion],
-        live_is_promoted: bool,
-        changed: bool,
-        summary: String,
-    ) -> Self {
-        Self::told(flip, topology, promotions, |_| live_is_promoted, changed, summary)
+    pub fn new(flip: &str, topology: &Topology, promotions: &[Promotion], changed: bool, summary: String) -> Self {
+        Self::told(flip, topology, promotions, |_| true, changed, summary)
     }
 
     /// The report of a check, which moves nothing: who is live is asked promotion by promotion. Where the rules of one

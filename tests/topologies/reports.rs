@@ -50,7 +50,7 @@ fn checked(case: &Case) -> Report {
 fn flipped(topology: &Topology, asked: &Parameters) -> (Topology, Report) {
     let plan = planned(topology, asked);
     let after = after(topology, &plan);
-    let report = Report::new("job-1", &after, &plan.promotions, true, true, String::new());
+    let report = Report::new("job-1", &after, &plan.promotions, true, String::new());
     (after, report)
 }
 

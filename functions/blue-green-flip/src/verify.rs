@@ -65,7 +65,7 @@ pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, unread: Option<AwsF
     if let Some(failure) = unread {
         summary = format!("{summary} AWS acknowledged every write, but the rules could not be read again: {failure}.");
     }
-    Report::new(asker.flip.as_str(), topology, &plan.promotions, true, plan.changes, summary)
+    Report::new(asker.flip.as_str(), topology, &plan.promotions, plan.changes, summary)
 }
 
 /// Another flip to the same group may have written its journal over this one's: then this one joins the earlier ids,
