@@ -55,13 +55,15 @@ pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec
     found.pairs.keys().filter_map(of).collect()
 }
 
-/// Whether this flip's journal stands for every promotion: only then is it this run's to finish or to set back.
+/// The promotions for which this flip's journal stands: only those are its to finish or to set back. A group that was live
+/// already is not among them.
 #[must_use]
-pub fn is_current(topology: &Topology, asked: &Parameters, promotions: &[Promotion], asker: &Asker) -> bool {
-    let Ok(found) = survey(topology, &asked.ports) else { return false };
-    promotions.iter().all(|promotion| {
+pub fn current(topology: &Topology, asked: &Parameters, promotions: &[Promotion], asker: &Asker) -> Vec<Promotion> {
+    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
+    let stands = |promotion: &&Promotion| {
         pair_of(&found, promotion).is_some_and(|pair| standing(topology, pair, &asker.flip) == Standing::Current)
-    })
+    };
+    promotions.iter().filter(stands).cloned().collect()
 }
 
 /// Remembers a refused delivery as over, so that a late copy of its event does not flip when the reason is gone.

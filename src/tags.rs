@@ -44,7 +44,10 @@ pub(crate) fn journal(
     if !moved.any {
         let opposite = seen.flip.as_ref().filter(|flip| flip.id != **id && flip.promotes(&promotion.retired));
         return match opposite {
-            Some(flip) if standing(topology, pair, id) == Standing::New => vec![close(topology, promotion, &seen.past, flip, id)],
+            Some(flip) if standing(topology, pair, id) == Standing::New => {
+                let over = Some(flip).filter(|flip| *instead_of != Some(&flip.id));
+                vec![close(topology, promotion, &seen.past, over, id)]
+            }
             _ => remember(topology, survey, promotion, id, &promotion.promoted).into_iter().collect(),
         };
     }
@@ -89,9 +92,11 @@ pub(crate) struct Moved {
     pub live: bool,
 }
 
-/// Ends a pair's journal: its flip joins the earlier ids, and so does `id`, which found its group live.
-fn close(topology: &Topology, promotion: &Promotion, past: &Past, flip: &Flip, id: &FlipId) -> Write {
-    let past = past.with(&flip.id, &flip.promoted).with(id, arn_tail(&promotion.promoted));
+/// Ends a pair's journal: its flip joins the earlier ids, unless it is to be forgotten, and so does `id`, which found its
+/// group live.
+fn close(topology: &Topology, promotion: &Promotion, past: &Past, over: Option<&Flip>, id: &FlipId) -> Write {
+    let past = over.map_or_else(|| past.clone(), |flip| past.with(&flip.id, &flip.promoted));
+    let past = past.with(id, arn_tail(&promotion.promoted));
     tag_both(topology, promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past.to_string())])
 }
 

@@ -40,10 +40,34 @@ async fn a_denied_live_rule_is_a_permission_error_and_what_had_moved_is_set_back
 
 #[tokio::test]
 async fn a_retry_after_what_was_set_back_flips() {
-    let mut arena = Arena::new(Balancer::OnePair).await;
-    let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, FaultKind::AccessDenied)]).await;
-    assert_eq!(ended.traffic(), Traffic::Before);
-    let job = arena.world.jobs.create_job(&arena.parameters(Asked::Job).to_string());
-    arena.lambda.deliver(arena.world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
-    assert_eq!(Answer::of_job(&arena.world.jobs.state(&job).unwrap()), Answer::Succeeded);
+    for balancer in [Balancer::OnePair, Balancer::ThreePairs] {
+        let mut arena = Arena::new(balancer).await;
+        let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, FaultKind::AccessDenied)]).await;
+        assert_eq!(ended.traffic(), Traffic::Before, "{balancer:?}");
+        let job = arena.world.jobs.create_job(&arena.parameters(Asked::Job).to_string());
+        arena.lambda.deliver(arena.world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
+        assert_eq!(Answer::of_job(&arena.world.jobs.state(&job).unwrap()), Answer::Succeeded, "{balancer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_was_live_already_is_not_set_back_with_the_others() {
+    let mut arena = Arena::new(Balancer::ThreePairs).await;
+    arena.reset().await;
+    let flip = async |promote: &str| {
+        let parameters = serde_json::json!({ "ElbName": "shop", "PromoteTo": promote, "Execution": promote.replace(',', "+") });
+        let job = arena.world.jobs.create_job(&parameters.to_string());
+        arena.lambda.deliver(arena.world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
+        Answer::of_job(&arena.world.jobs.state(&job).unwrap())
+    };
+    assert_eq!(flip("c-code2").await, Answer::Succeeded);
+    let before: Vec<_> = arena.rules().await.iter().map(crate::arena::weights).collect();
+    arena.world.gateway.reset_calls();
+    arena.world.gateway.inject(stays("ModifyRule", 1, FaultKind::AccessDenied));
+    let answer = flip("a-code2,b-code2,c-code2").await;
+    let Answer::Failed(r#type, message) = &answer else { panic!("{answer:?}") };
+    assert_eq!(r#type, "PermissionError");
+    assert!(message.contains("Every rule was set back"), "{message}");
+    let after: Vec<_> = arena.rules().await.iter().map(crate::arena::weights).collect();
+    assert_eq!(before, after);
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use blue_green::aws::failure::Class;
-use blue_green::back::{is_current, plan_back, remember_over};
+use blue_green::back::{current, plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan};
@@ -36,14 +36,15 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
     if made && differences(&now, asked, &plan.promotions).is_empty() {
         return Ok(done(asker, &now, &plan, None));
     }
-    if !is_current(&now, asked, &plan.promotions, asker) {
+    let mine = current(&now, asked, &plan.promotions, asker);
+    if mine.is_empty() || plan.promotions.iter().any(|promotion| plan.moves(promotion) && !mine.contains(promotion)) {
         let by = "another flip's journal stands in place of this one's".to_owned();
         return Err(Failure::Conflict { by, states: states(&now, asked, &plan.promotions) });
     }
     if transient || !moved_live(&topology, asked, asker, &plan) {
         return Err(Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next, open: transient });
     }
-    match set_back(hands, began + PLAN_LIVES, asked, asker, &now, &plan.promotions).await {
+    match set_back(hands, began + PLAN_LIVES, asked, asker, &now, &mine).await {
         Ok(states) => Err(Failure::TakenBack { cause, states }),
         Err(second) => {
             tracing::error!(reason = second, "could not set the rules back");
@@ -56,7 +57,7 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
 
 /// Whether this flip has moved live rules: in this run, or in an earlier delivery, whose journal this run had found.
 fn moved_live(topology: &Topology, asked: &Parameters, asker: &Asker, plan: &Plan) -> bool {
-    !plan.live.is_empty() || is_current(topology, asked, &plan.promotions, asker)
+    !plan.live.is_empty() || !current(topology, asked, &plan.promotions, asker).is_empty()
 }
 
 /// Sets rules back and says how they are now.
