@@ -41,18 +41,31 @@ pub(crate) fn journal(
     let Some(pair) = pair_of(survey, promotion) else { return Vec::new() };
     let seen = marks(topology, pair);
     let written = |arn: &String| topology.group(arn).and_then(|group| Marks::of(group).flip).is_some_and(|flip| flip.id == **id);
+    let standing = standing(topology, pair, id);
+    // The fence that this flip was allowed through ends here, and no other: a call on its way longer than expected must
+    // not end one that was set meanwhile, and another execution's build is still on its way to the retired group.
+    let ends = |arn: &&String| {
+        let fence = topology.group(arn).and_then(|group| Marks::of(group).fence);
+        fence.is_some_and(|fence| id.is_of(&fence.execution) || (moved.live && **arn == promotion.promoted))
+    };
+    let fenced = [&promotion.promoted, &promotion.retired].into_iter().filter(ends).map(String::as_str);
+    let mut writes = match moved.any || standing == Standing::Current {
+        true => label(topology, &fenced.collect::<Vec<_>>(), BUILD, NO_FENCE),
+        false => Vec::new(),
+    };
     if !moved.any {
         let opposite = seen.flip.as_ref().filter(|flip| flip.id != **id && flip.promotes(&promotion.retired));
-        return match opposite {
-            Some(flip) if standing(topology, pair, id) == Standing::New => {
+        match opposite {
+            Some(flip) if standing == Standing::New => {
                 let over = Some(flip).filter(|flip| *instead_of != Some(&flip.id));
-                vec![close(topology, promotion, &seen.past, over, id)]
+                writes.push(close(topology, promotion, &seen.past, over, id));
             }
-            _ => remember(topology, survey, promotion, id, &promotion.promoted).into_iter().collect(),
-        };
+            _ => writes.extend(remember(topology, survey, promotion, id, &promotion.promoted)),
+        }
+        return writes;
     }
     if written(&pair.first) && written(&pair.second) {
-        return Vec::new();
+        return writes;
     }
     let flip = Flip {
         id: (*id).clone(),
@@ -66,14 +79,6 @@ pub(crate) fn journal(
     };
     let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
     let mut tags = vec![(FLIP, flip.to_string()), (PAST, past)];
-    let mut writes = Vec::new();
-    // The fence ends here. Another execution's around the retired group stays: that build is still on its way there.
-    let fence = topology.group(&promotion.retired).and_then(|group| Marks::of(group).fence);
-    if fence.is_some_and(|fence| !id.is_of(&fence.execution)) {
-        writes.extend(label(topology, &[&promotion.promoted], BUILD, NO_FENCE));
-    } else {
-        tags.push((BUILD, NO_FENCE.to_owned()));
-    }
     // A label that already says that the promoted group is live would make this flip look like one that was made and
     // undone by hand, if the process died now: it goes in the same call.
     if moved.live && topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {

@@ -207,6 +207,11 @@ async fn neither_a_check_nor_a_request_for_what_is_live_lets_a_late_duplicate_un
 }
 
 #[tokio::test]
+async fn an_edit_by_hand_that_makes_a_fenced_side_live_leaves_the_fence_where_it_is() {
+    named(&[Step::Approve(None), Step::Build { deploys: false }, Step::SwapByHand, Step::Approve(None)]).await;
+}
+
+#[tokio::test]
 async fn a_flip_after_an_edit_by_hand_survives_a_kill_after_its_journal() {
     named(&[Step::Approve(None), Step::SwapByHand, Step::Approve(Some((12, false))), Step::Duplicate(1)]).await;
 }
