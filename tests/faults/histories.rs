@@ -172,7 +172,7 @@ fn random_histories_end_as_the_reference_model_says() {
     let persistence = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/faults/histories.seeds"));
     let config = Config { cases, failure_persistence: Some(Box::new(persistence)), max_shrink_iters: 60, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let arena = std::cell::RefCell::new(runtime.block_on(Arena::new(Balancer::OnePair)));
+    let arena = std::cell::RefCell::new(runtime.block_on(Arena::patient(Balancer::OnePair)));
     let ended = TestRunner::new(config).run(&proptest::collection::vec(step(), 1..8), |steps| {
         runtime.block_on(play(&mut arena.borrow_mut(), &steps)).map_err(TestCaseError::fail)
     });
@@ -183,7 +183,7 @@ fn random_histories_end_as_the_reference_model_says() {
 }
 
 async fn named(steps: &[Step]) {
-    let mut arena = Arena::new(Balancer::OnePair).await;
+    let mut arena = Arena::patient(Balancer::OnePair).await;
     if let Err(what) = play(&mut arena, steps).await {
         panic!("{what}");
     }
