@@ -22,8 +22,8 @@ pub enum Failure {
         /// Each rule, where an earlier flip left them apart.
         split: Vec<String>,
     },
-    /// An AWS call failed before any rule was written.
-    #[error("{0}. No rule was changed.")]
+    /// An AWS call failed before this delivery wrote a rule; an earlier one may have.
+    #[error("{0}. This delivery changed no rule.")]
     Aws(#[from] AwsFailure),
     /// An AWS call failed between the writes, and what had been written was taken back.
     #[error("{cause}. Every rule was set back: {}.", .states.join("; "))]
