@@ -13,7 +13,7 @@ use blue_green::topology::Topology;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::flip::{Halfway, PLAN_LIVES, apply};
+use crate::flip::{Halfway, PLAN_LIVES, apply, observe};
 use crate::handler::Hands;
 use crate::states::{differences, planned, states};
 use crate::verify::done;
@@ -29,8 +29,10 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
     let began = Instant::now();
     let next = "Another delivery of this job, or a Retry with the same Execution, finishes it".to_owned();
     let transient = cause.class == Class::Transient;
-    let Ok(now) = hands.late_reader.topology(&asked.elb_name, &asked.ports).await else {
-        return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: transient });
+    // Without knowing how the rules are, nothing can be set back or noted as over: an answer now could be untrue a
+    // moment later, when a late copy of the event finishes the flip. So the job stays open for the next delivery.
+    let Ok(now) = observe(&hands.late_reader, asked).await else {
+        return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: true });
     };
     let made = plan.promotions.iter().all(|promotion| is_made(&now, promotion));
     if made && differences(&now, asked, &plan.promotions).is_empty() {
@@ -39,6 +41,7 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
     let mine = current(&now, asked, &plan.promotions, asker);
     if mine.is_empty() || plan.promotions.iter().any(|promotion| plan.moves(promotion) && !mine.contains(promotion)) {
         let by = "another flip's journal stands in place of this one's".to_owned();
+        note_over(hands, asked, asker, &now, began + PLAN_LIVES).await;
         return Err(Failure::Conflict { by, states: states(&now, asked, &plan.promotions) });
     }
     if transient || !moved_live(&topology, asked, asker, &plan) {

@@ -24,7 +24,7 @@ use crate::handler::Hands;
 /// A [`Failure`]: a refusal is what the approver must see before approving. It tells the labels that were written.
 pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
     let began = Instant::now();
-    let topology = observe(hands, asked).await?;
+    let topology = observe(&hands.reader, asked).await?;
     let running = running(hands, &topology).await?;
     let mut written = Vec::new();
     let would = match bring_in_line(hands, asked, &topology, &running, began, &mut written).await {

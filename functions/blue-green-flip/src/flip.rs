@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::aws::observe::ReadError;
+use blue_green::aws::observe::{ReadError, Reader};
 use blue_green::back::taken_back;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
@@ -31,7 +31,7 @@ pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Re
     let mut doubted = false;
     loop {
         let began = Instant::now();
-        let planned = match observe(hands, asked).await {
+        let planned = match observe(&hands.reader, asked).await {
             Ok(topology) => {
                 tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
                 match plan(&topology, asked, asker, Timestamp::now()) {
@@ -132,8 +132,8 @@ async fn refused(
 ///
 /// # Errors
 /// As [`blue_green::aws::observe::Reader::topology`].
-pub async fn observe(hands: &Hands, asked: &Parameters) -> Result<Topology, Failure> {
-    let read = || hands.reader.topology(&asked.elb_name, &asked.ports);
+pub async fn observe(reader: &Reader, asked: &Parameters) -> Result<Topology, Failure> {
+    let read = || reader.topology(&asked.elb_name, &asked.ports);
     match read().await {
         Err(ReadError::Aws(failure)) if failure.class == Class::Permission => {
             tracing::warn!(reason = %failure, "denied; looking a second time");
