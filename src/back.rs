@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use crate::intent::{self, Promotion, Standing, marks, standing};
-use crate::journal::FlipId;
+use crate::journal::{FlipId, group_mark};
 use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, is_made, pair_of};
+use crate::safety::{Blocked, is_made, pair_of, twins_of};
 use crate::tags::{Author, is_production, remember};
-use crate::topology::Topology;
-use crate::twins::{Survey, survey};
+use crate::topology::{Forward, Topology, arn_tail};
+use crate::twins::{Survey, Twin, survey};
 use crate::unfit::Unfit;
 
 /// Plans the way back: every pair of `promotions` is turned round again, under the id that remembers the delivery as
@@ -64,6 +64,77 @@ pub fn current(topology: &Topology, asked: &Parameters, promotions: &[Promotion]
         pair_of(&found, promotion).is_some_and(|pair| standing(topology, pair, &asker.flip) == Standing::Current)
     };
     promotions.iter().filter(stands).cloned().collect()
+}
+
+/// The promotions of this flip, where an earlier delivery began to move live rules and did not come to the end: its
+/// journal stands and some live rules serve the promoted group, others the retired one. A flip that was made is not among
+/// them, whatever its labels say since.
+#[must_use]
+pub fn begun(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Promotion> {
+    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
+    let Ok(promotions) = intent::resolve(topology, &found, &asked.promote_to, &asker.flip) else { return Vec::new() };
+    let mine = current(topology, asked, &promotions, asker);
+    let all = |group: fn(&Promotion) -> &String| {
+        mine.iter()
+            .all(|promotion| pair_of(&found, promotion).and_then(|pair| is_live(&found, pair, group(promotion))) == Some(true))
+    };
+    let (made, unmoved) = (all(|promotion| &promotion.promoted), all(|promotion| &promotion.retired));
+    if made || unmoved { Vec::new() } else { mine }
+}
+
+/// The promotion that the newest earlier id stands for: where no journal stands, the last request found its group live
+/// and ended the journal of a flip to the other one. None where the rules are so, and where one shares its traffic: that
+/// was a person.
+#[must_use]
+pub fn kept(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Promotion> {
+    let past = marks(topology, pair).past;
+    let promoted = [&pair.first, &pair.second].into_iter().find(|arn| past.newest() == Some(&group_mark(arn_tail(arn))))?;
+    let promotion = Promotion { promoted: promoted.clone(), retired: pair.other(promoted).to_owned(), finishes: None };
+    let twins = twins_of(survey, &promotion);
+    let whole = |forward: &Forward| [&pair.first, &pair.second].into_iter().any(|group| forward.serves_only(group));
+    let as_kept = |twin: &&Twin<'_>| {
+        twin.live.forward.serves_only(&promotion.promoted) && twin.test.forward.serves_only(&promotion.retired)
+    };
+    let by_flips = twins.iter().flat_map(|twin| [twin.live, twin.test]).all(|side| whole(side.forward));
+    (by_flips && !twins.iter().all(as_kept)).then_some(promotion)
+}
+
+/// Whether what came after this flip may be half-done: the labels, which are written last, do not tell that it was made;
+/// or it found its group live, and wrote no label.
+#[must_use]
+pub fn may_be_open(topology: &Topology, asked: &Parameters, asker: &Asker) -> bool {
+    let Ok(found) = survey(topology, &asked.ports) else { return false };
+    let open = |pair: &&Pair| {
+        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
+        flip.is_none_or(|flip| {
+            let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+            let retired = pair.other(promoted).to_owned();
+            !is_made(topology, &Promotion { promoted: promoted.clone(), retired, finishes: None })
+        })
+    };
+    let earlier = |pair: &&Pair| matches!(standing(topology, pair, &asker.flip), Standing::Earlier { .. });
+    found.pairs.keys().filter(earlier).any(|pair| open(&pair))
+}
+
+/// The writes that bring the labels of promotions in line which were made.
+#[must_use]
+pub fn labels(topology: &Topology, promotions: &[Promotion]) -> Vec<Write> {
+    is_production(topology, promotions, &[])
+}
+
+/// Plans the rules and the labels of a promotion, without a journal of its own and without a guard: it was journalled,
+/// and guarded, by the request that it is finished for.
+///
+/// # Errors
+/// An [`Unfit`] where the listeners changed so far that there are no pairs any more.
+pub fn finish(topology: &Topology, asked: &Parameters, promotion: Promotion, id: &FlipId, now: Timestamp) -> Result<Plan, Unfit> {
+    let found = survey(topology, &asked.ports)?;
+    let mut plan = Plan::default();
+    write_promotion(topology, &found, &promotion, &Author { id, instead_of: None, now }, &mut plan);
+    plan.promotions.push(promotion);
+    plan.rest.extend(is_production(topology, &plan.promotions, &plan.journal));
+    plan.journal.clear();
+    Ok(plan)
 }
 
 /// Remembers a refused delivery as over, so that a late copy of its event does not flip when the reason is gone.

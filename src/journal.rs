@@ -209,6 +209,12 @@ impl Past {
         self.0.iter().find(|(known, _)| *known == id).map(|(_, group)| group.as_str())
     }
 
+    /// The mark of the group that the newest id asked for.
+    #[must_use]
+    pub fn newest(&self) -> Option<&String> {
+        self.0.first().map(|(_, group)| group)
+    }
+
     /// Whether nobody is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -26,9 +26,16 @@ pub struct Running {
     pub settled: Option<Timestamp>,
 }
 
-/// The writes that bring the labels of a pair in line; empty where they are. Nothing here moves traffic.
+/// The writes that bring the labels of a pair in line; empty where they are. Nothing here moves traffic. `execution` is
+/// the pipeline execution that checks, where it says so.
 #[must_use]
-pub fn in_line(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &BTreeMap<String, Running>) -> Vec<Write> {
+pub fn in_line(
+    topology: &Topology,
+    survey: &Survey<'_>,
+    pair: &Pair,
+    running: &BTreeMap<String, Running>,
+    execution: Option<&str>,
+) -> Vec<Write> {
     // The labels are what tells that a flip was undone by hand. Its journal ends first; the labels follow with the next
     // check or flip, since two calls side by side may die apart.
     if let Some(close) = close_undone(topology, survey, pair) {
@@ -43,7 +50,7 @@ pub fn in_line(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &
         if let (Some(tag), Some(_)) = (running.tag.as_deref().filter(|tag| is_image_tag(tag)), running.settled) {
             writes.extend(label(topology, &[arn], IMAGE, tag));
         }
-        if build_is_gone(topology, arn, running) {
+        if build_is_gone(topology, arn, running, execution) {
             writes.extend(label(topology, &[arn], BUILD, NO_FENCE));
         }
     }
@@ -60,10 +67,14 @@ pub fn is_live(survey: &Survey<'_>, pair: &Pair, arn: &str) -> Option<bool> {
 }
 
 /// Whether the build that a fence announces came and went: a deployment began after the fence, is completed, and runs
-/// another image. Without a deployment after the fence the build may still be on its way.
-fn build_is_gone(topology: &Topology, arn: &str, running: &Running) -> bool {
+/// another image. Without a deployment after the fence the build may still be on its way. And where the check is part of
+/// a pipeline execution, that deployment may be its own, or its own that ECS took back: then another execution's build
+/// is still on its way, and its fence stays.
+fn build_is_gone(topology: &Topology, arn: &str, running: &Running, execution: Option<&str>) -> bool {
     let fence = topology.group(arn).and_then(|group| Marks::of(group).fence);
     fence.is_some_and(|fence| {
-        running.tag.as_ref() != Some(&fence.image) && running.settled.is_some_and(|since| since > fence.time)
+        execution.is_none_or(|execution| execution == fence.execution)
+            && running.tag.as_ref() != Some(&fence.image)
+            && running.settled.is_some_and(|since| since > fence.time)
     })
 }

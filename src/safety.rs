@@ -65,7 +65,7 @@ pub enum Blocked {
         asked_by: Option<String>,
     },
     /// This flip was made, or given up, and another one came after it.
-    #[error("flip {id} is over: {by}. A late copy of an old request changes nothing; approve again for a new flip")]
+    #[error("flip {id} is over: {by}. A late copy of an old request changes nothing; start a new execution for a new flip")]
     Superseded {
         /// This flip.
         id: String,
@@ -102,6 +102,18 @@ pub enum Blocked {
         /// Each group's weight.
         weights: String,
     },
+}
+
+impl Blocked {
+    /// Whether the reason is the promoted group's: it must not have the traffic, not even the part that a flip which
+    /// died halfway gave it already.
+    #[must_use]
+    pub fn is_of_promoted(&self) -> bool {
+        match self {
+            Self::NoHealthyTarget { .. } | Self::TooSmall { .. } | Self::WrongImage { .. } | Self::Fenced { .. } => true,
+            Self::Superseded { .. } | Self::Over { .. } | Self::Undone { .. } | Self::Mixed { .. } => false,
+        }
+    }
 }
 
 fn other_image(found: &Option<String>) -> &'static str {

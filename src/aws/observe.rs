@@ -85,6 +85,23 @@ impl Reader {
         Ok(topology)
     }
 
+    /// Reads the tags once more, after the rules. One round trip.
+    ///
+    /// [`Reader::topology`] reads rules and tags side by side, so that rules which another delivery moved meanwhile may
+    /// stand beside tags from before its journal: then nothing says why they moved. A journal is acknowledged before
+    /// the first rule is written, so tags that are read after the rules tell of every flip that the rules show.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn tags_again(&self, mut topology: Topology) -> Result<Topology, AwsFailure> {
+        let arns: Vec<String> = topology.groups.keys().cloned().collect();
+        let mut tags = self.tags(&arns).await?;
+        for (arn, group) in &mut topology.groups {
+            group.tags = tags.remove(arn).unwrap_or_default();
+        }
+        Ok(topology)
+    }
+
     /// Reads rules and tags again; health stays as it was. One round trip.
     ///
     /// # Errors
@@ -114,7 +131,8 @@ impl Reader {
         const ACTION: &str = "elasticloadbalancing:DescribeLoadBalancers";
         let answer = self.caller.call(ACTION, name, || self.elb.describe_load_balancers().names(name).send()).await;
         let answer = answer.map_err(|failure| {
-            if failure.class == Class::NotFound {
+            // Exactly this code: for the deployer it means a first deployment.
+            if failure.code.as_deref() == Some("LoadBalancerNotFound") {
                 Unfit::NoLoadBalancer { name: name.to_owned(), region: self.region.clone() }.into()
             } else {
                 ReadError::Aws(failure)

@@ -7,6 +7,7 @@ mod deployer;
 mod for_good;
 mod histories;
 mod interleavings;
+mod midway;
 mod model;
 mod outcome;
 mod pairs;

@@ -27,7 +27,10 @@ pub async fn answer(
     };
     match sent {
         Err(error) if matches!(error.code.as_deref(), Some("InvalidJobStateException" | "JobNotFoundException")) => {
-            tracing::warn!(code = error.code.as_deref(), "the job was answered before");
+            tracing::warn!(
+                code = error.code.as_deref(),
+                "the job was over: an earlier delivery answered it, or CodePipeline gave it up"
+            );
             Ok(())
         }
         sent => sent,

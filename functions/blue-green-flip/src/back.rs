@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use blue_green::aws::failure::Class;
-use blue_green::back::{current, plan_back, remember_over};
+use blue_green::back::{current, labels, plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan};
 use blue_green::report::Report;
-use blue_green::safety::is_made;
 use blue_green::topology::Topology;
 use jiff::Timestamp;
 
@@ -34,9 +33,9 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
     let Ok(now) = observe(&hands.late_reader, asked).await else {
         return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: true });
     };
-    let made = plan.promotions.iter().all(|promotion| is_made(&now, promotion));
-    if made && differences(&now, asked, &plan.promotions).is_empty() {
-        return Ok(done(asker, &now, &plan, None));
+    if differences(&now, asked, &plan.promotions).is_empty() {
+        let left = label(hands, began + PLAN_LIVES, &now, &plan.promotions).await;
+        return Ok(done(asker, &now, &plan, left));
     }
     let mine = current(&now, asked, &plan.promotions, asker);
     if mine.is_empty() || plan.promotions.iter().any(|promotion| plan.moves(promotion) && !mine.contains(promotion)) {
@@ -56,6 +55,15 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
             Err(Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next, open: true })
         }
     }
+}
+
+/// Every rule is as it was wanted: this flip or another one made it, and only labels may be left. They describe and decide
+/// nothing, so production is not set back for them: they are tried once more, and what is left is told.
+async fn label(hands: &Hands, until: Instant, topology: &Topology, promotions: &[Promotion]) -> Option<String> {
+    let results = hands.writer(until).apply(&labels(topology, promotions)).await;
+    let failure = results.into_iter().find_map(Result::err)?;
+    tracing::error!(reason = %failure, "the labels could not be written");
+    Some(format!("The labels could not be written ({failure}): run a check, which brings labels in line."))
 }
 
 /// Whether this flip has moved live rules: in this run, or in an earlier delivery, whose journal this run had found.

@@ -47,7 +47,11 @@ async fn bring_in_line(
     written: &mut Vec<String>,
 ) -> Result<Topology, Failure> {
     let found = survey(topology, &asked.ports)?;
-    let wanted = found.pairs.keys().flat_map(|pair| labels::in_line(topology, &found, pair, running)).collect();
+    let wanted = found
+        .pairs
+        .keys()
+        .flat_map(|pair| labels::in_line(topology, &found, pair, running, asked.execution.as_deref()))
+        .collect();
     let (topology, writes) = still_meant(hands, topology, wanted).await?;
     if writes.is_empty() {
         return Ok(topology);

@@ -14,13 +14,23 @@ pub enum Failure {
     /// The set-up or the parameters are wrong; no rule was changed.
     #[error("{0}. No rule was changed.")]
     Unfit(#[from] Unfit),
-    /// The flip was refused; no rule was changed.
-    #[error("refused: {}. No rule was changed.{}", .reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "), apart(.split))]
+    /// The flip was refused; this delivery changed no rule, unless to finish what came after an earlier one.
+    #[error("refused: {}. {}", joined(.reasons), apart(.split))]
     Blocked {
         /// Every reason.
         reasons: Vec<Blocked>,
         /// Each rule, where an earlier flip left them apart.
         split: Vec<String>,
+    },
+    /// The flip was refused when it had begun to move the rules, and what had moved was taken back.
+    #[error("refused: {}. An earlier try had moved some rules; {}: {}.", joined(.reasons), withdrawn(.open), .states.join("; "))]
+    Withdrawn {
+        /// Every reason.
+        reasons: Vec<Blocked>,
+        /// Each rule with the group it serves now.
+        states: Vec<String>,
+        /// Whether rules are still to be set back.
+        open: bool,
     },
     /// An AWS call failed before this delivery wrote a rule; an earlier one may have.
     #[error("{0}. This delivery changed no rule.")]
@@ -79,9 +89,24 @@ impl Failure {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Aws(cause) => cause.class == Class::Transient,
-            Self::HalfDone { open, .. } | Self::Over { open, .. } => *open,
+            Self::HalfDone { open, .. } | Self::Over { open, .. } | Self::Withdrawn { open, .. } => *open,
             Self::Labelled { cause, .. } => cause.may_pass(),
             Self::Unfit(_) | Self::Blocked { .. } | Self::TakenBack { .. } | Self::Conflict { .. } => false,
+        }
+    }
+
+    /// Whether the job ends without a note on the groups that it is over: nothing was read, or written.
+    #[must_use]
+    pub fn is_unnoted(&self) -> bool {
+        match self {
+            Self::Unfit(_) | Self::Aws(_) => true,
+            Self::Labelled { cause, .. } => cause.is_unnoted(),
+            Self::Blocked { .. }
+            | Self::Withdrawn { .. }
+            | Self::TakenBack { .. }
+            | Self::Over { .. }
+            | Self::HalfDone { .. }
+            | Self::Conflict { .. } => false,
         }
     }
 
@@ -90,7 +115,7 @@ impl Failure {
     pub fn kind(&self) -> FailureType {
         match self {
             Self::Unfit(_) => FailureType::ConfigurationError,
-            Self::Blocked { .. } | Self::Over { .. } | Self::Conflict { .. } => FailureType::JobFailed,
+            Self::Blocked { .. } | Self::Withdrawn { .. } | Self::Over { .. } | Self::Conflict { .. } => FailureType::JobFailed,
             Self::Labelled { cause, .. } => cause.kind(),
             Self::Aws(cause) | Self::TakenBack { cause, .. } | Self::HalfDone { cause, .. } => match cause.class {
                 Class::Permission => FailureType::PermissionError,
@@ -105,11 +130,19 @@ fn over_next(open: &bool) -> &'static str {
     if *open { "Another delivery of this job sets the rest back" } else { "Press Retry or approve again for a new flip" }
 }
 
+fn joined(reasons: &[Blocked]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn withdrawn(open: &bool) -> &'static str {
+    if *open { "another delivery of this job sets them back, and they are now" } else { "every rule was set back" }
+}
+
 fn apart(split: &[String]) -> String {
     if split.is_empty() {
-        String::new()
+        "No rule was changed.".to_owned()
     } else {
-        format!(" The rules disagree about which version is live: {}.", split.join("; "))
+        format!("The rules disagree about which version is live: {}.", split.join("; "))
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::aws::observe::{ReadError, Reader};
-use blue_green::back::taken_back;
-use blue_green::parameters::Parameters;
+use blue_green::back::{begun, current, may_be_open, taken_back};
+use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
 use blue_green::report::Report;
 use blue_green::safety::Blocked;
@@ -31,49 +31,39 @@ pub async fn flip(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Re
     let mut doubted = false;
     loop {
         let began = Instant::now();
-        let planned = match observe(&hands.reader, asked).await {
-            Ok(topology) => {
-                tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
-                match plan(&topology, asked, asker, Timestamp::now()) {
-                    Ok(plan) => Ok((topology, plan)),
-                    // Rules and tags are read side by side: another delivery may have written in between.
-                    Err(refusal) if !doubted && is_undone(&refusal) => {
-                        doubted = true;
-                        continue;
-                    }
-                    Err(refusal) => Err(refused(hands, asked, asker, &topology, refusal, began).await),
-                }
-            }
-            Err(failure) => Err(failure),
-        };
-        let (topology, plan) = match (planned, halfway.take()) {
-            (Ok(planned), _) => planned,
+        let topology = match (observe(&hands.reader, asked).await, halfway.take()) {
+            (Ok(topology), _) => topology,
             (Err(failure), None) => return Err(failure),
             (Err(failure), Some(halfway)) => {
                 tracing::error!(reason = %failure, "could not go on");
                 return give_up(hands, asked, asker, halfway).await;
             }
         };
-        tracing::info!(writes = plan.phases().iter().map(|(_, writes)| writes.len()).sum::<usize>(), "planned");
-        match apply(hands, began + PLAN_LIVES, &plan).await {
-            Ok(()) => return verify(hands, asked, asker, &topology, &plan).await,
-            Err(Stopped { cause, moved }) => {
-                let again = cause.class == Class::Transient && !hands.is_late();
-                if again {
-                    tracing::warn!(reason = %cause, "not applied in time; reading again");
-                }
-                match (moved, again) {
-                    (false, true) => {}
-                    (false, false) => {
-                        if cause.class != Class::Transient {
-                            note_over(hands, asked, asker, &topology, began + PLAN_LIVES).await;
-                        }
-                        return Err(Failure::Aws(cause));
-                    }
-                    (true, true) => halfway = Some(Halfway { topology, plan, cause }),
-                    (true, false) => return give_up(hands, asked, asker, Halfway { topology, plan, cause }).await,
-                }
+        tracing::info!(listeners = topology.listeners.len(), groups = topology.groups.len(), "observed");
+        let plan = match plan(&topology, asked, asker, Timestamp::now()) {
+            Ok(plan) => plan,
+            // Rules and tags are read side by side: another delivery may have written in between.
+            Err(refusal) if !doubted && is_undone(&refusal) => {
+                doubted = true;
+                continue;
             }
+            Err(refusal) => return Err(refused(hands, asked, asker, &topology, refusal, began).await),
+        };
+        tracing::info!(writes = plan.phases().iter().map(|(_, writes)| writes.len()).sum::<usize>(), "planned");
+        let Err(Stopped { cause, moved }) = apply(hands, began + PLAN_LIVES, &plan).await else {
+            return verify(hands, asked, asker, &topology, &plan).await;
+        };
+        let begun = moved || !current(&topology, asked, &plan.promotions, asker).is_empty();
+        if cause.class == Class::Transient && !hands.is_late() {
+            tracing::warn!(reason = %cause, "not applied in time; reading again");
+            halfway = begun.then_some(Halfway { topology, plan, cause });
+        } else if begun {
+            return give_up(hands, asked, asker, Halfway { topology, plan, cause }).await;
+        } else {
+            if cause.class != Class::Transient {
+                note_over(hands, asked, asker, &topology, began + PLAN_LIVES).await;
+            }
+            return Err(Failure::Aws(cause));
         }
     }
 }
@@ -90,8 +80,9 @@ fn is_undone(refusal: &Refusal) -> bool {
 }
 
 /// A refusal, told with the state of the rules where an earlier delivery left them apart. A job that ends so is
-/// remembered as over; where it was over, the way back that an earlier delivery began is finished; and where another
-/// flip came after it and the rules are apart, that one is finished.
+/// remembered as over; where it was over, the way back that an earlier delivery began is finished; where another
+/// flip came after it and the rules are apart, that one is finished; and where this flip itself had begun to move the
+/// rules and the promoted group must not have them any more, they are set back.
 async fn refused(
     hands: &Hands,
     asked: &Parameters,
@@ -118,8 +109,19 @@ async fn refused(
         });
         return Failure::Over { job: asker.delivery.clone(), states, open };
     }
+    let begun = begun(topology, asked, asker);
+    if !begun.is_empty() && reasons.iter().all(Blocked::is_of_promoted) {
+        let back = set_back(hands, until, asked, asker, topology, &begun).await;
+        let open = back.is_err();
+        let states = back.unwrap_or_else(|reason| {
+            tracing::error!(reason, "could not set the rules back");
+            states(topology, asked, &begun)
+        });
+        return Failure::Withdrawn { reasons, states, open };
+    }
     let mut apart = split(topology, asked);
-    if !apart.is_empty() && reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. })) {
+    let superseded = reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. }));
+    if !apart.is_empty() && superseded && may_be_open(topology, asked, asker) {
         finish_others(hands, asked, asker, topology, until).await;
         apart = hands.reader.again(topology).await.map_or(apart, |now| split(&now, asked));
     }
@@ -134,13 +136,18 @@ async fn refused(
 /// As [`blue_green::aws::observe::Reader::topology`].
 pub async fn observe(reader: &Reader, asked: &Parameters) -> Result<Topology, Failure> {
     let read = || reader.topology(&asked.elb_name, &asked.ports);
-    match read().await {
+    let topology = match read().await {
         Err(ReadError::Aws(failure)) if failure.class == Class::Permission => {
             tracing::warn!(reason = %failure, "denied; looking a second time");
-            Ok(read().await?)
+            read().await?
         }
-        read => Ok(read?),
+        read => read?,
+    };
+    // What nobody names is read from the listeners and the journal together: those must not be of different times.
+    if asked.promote_to.is_empty() || asked.action == Action::Check {
+        return Ok(reader.tags_again(topology).await?);
     }
+    Ok(topology)
 }
 
 /// Where applying stopped.

@@ -1,7 +1,5 @@
 //! What an event leads to: decode, do, answer.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
@@ -19,6 +17,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
+use crate::deliveries::{DELIVERIES, Deliveries, is_last};
 use crate::failure::Failure;
 use crate::{answer, check, flip};
 
@@ -100,14 +99,18 @@ impl Function {
     }
 
     async fn job(&self, id: &str, parameters: Result<Parameters, Unfit>, context: &Context) -> Result<Value, Error> {
-        let delivery = self.deliveries.count(&context.request_id);
+        if self.deliveries.is_over(id) {
+            tracing::warn!("a copy of the event of a job that failed: nothing is done");
+            return Ok(Value::Null);
+        }
+        let last = self.deliveries.count(id) >= DELIVERIES || is_last(context, SystemTime::now());
         let (flip, result) = self.act(parameters, id, context).await;
         if let Err(failure) = &result
             && failure.may_pass()
-            && delivery < DELIVERIES
+            && !last
         {
             // Answered now, the job would be over; left open, Lambda delivers the event again and the flip is made.
-            tracing::warn!(delivery, of = DELIVERIES, "the job stays open; failing, so that the event comes again");
+            tracing::warn!("the job stays open; failing, so that the event comes again");
             return Err(failure.clone().into());
         }
         let caller = Caller::until(Deadlines::of(context).last);
@@ -115,6 +118,9 @@ impl Function {
             tracing::error!(reason = %error, "the answer could not be delivered; failing, so that the event comes again");
         })?;
         tracing::info!(succeeded = result.is_ok(), "answered");
+        if result.is_err_and(|failure| failure.is_unnoted()) {
+            self.deliveries.end(id);
+        }
         Ok(Value::Null)
     }
 
@@ -171,29 +177,5 @@ impl Deadlines {
         let reserve = RESERVE.min(left / 3);
         let at = |kept: Duration| Instant::now() + left.saturating_sub(kept);
         Self { work: at(reserve), look: at(reserve / 2), last: at(LAST) }
-    }
-}
-
-/// How often Lambda delivers an asynchronous event at most (Lambda developer guide, error handling).
-const DELIVERIES: usize = 3;
-/// How many events are remembered.
-const REMEMBERED: usize = 32;
-
-/// How often each event was seen by this process. It decides only whether a failure that may pass is told already or
-/// left to the next delivery; a process that has forgotten leaves a job open a little longer, nothing else.
-#[derive(Default)]
-struct Deliveries(Mutex<VecDeque<(String, usize)>>);
-
-impl Deliveries {
-    /// Counts one more, and says how many there were with it.
-    fn count(&self, request_id: &str) -> usize {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = seen.iter().position(|(id, _)| id == request_id).and_then(|place| seen.remove(place));
-        let count = 1 + before.map_or(0, |(_, count)| count);
-        seen.push_back((request_id.to_owned(), count));
-        if seen.len() > REMEMBERED {
-            seen.pop_front();
-        }
-        count
     }
 }

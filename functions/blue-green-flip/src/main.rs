@@ -5,6 +5,7 @@
 mod answer;
 mod back;
 mod check;
+mod deliveries;
 mod failure;
 mod flip;
 mod handler;

@@ -32,16 +32,21 @@ fn sides(
     tell: impl Fn(&Side<'_>, &str) -> bool,
 ) -> Vec<String> {
     let Ok(survey) = survey(topology, &asked.ports) else { return vec!["the listeners cannot be paired any more".to_owned()] };
-    let (mut live, mut test) = (Vec::new(), Vec::new());
+    let (mut live, mut test, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for promotion in promotions {
-        let twins = pair_of(&survey, promotion).and_then(|pair| survey.pairs.get(pair)).into_iter().flatten();
-        for twin in twins.map(|index| &survey.twins[*index]) {
+        let Some(twins) = pair_of(&survey, promotion).and_then(|pair| survey.pairs.get(pair)) else {
+            let (promoted, retired) = (topology.short(&promotion.promoted), topology.short(&promotion.retired));
+            gone.push(format!("no rule tells any more that {promoted} and {retired} are a pair"));
+            continue;
+        };
+        for twin in twins.iter().map(|index| &survey.twins[*index]) {
             live.extend(Some(twin.live).filter(|side| tell(side, &promotion.promoted)));
             test.extend(Some(twin.test).filter(|side| tell(side, &promotion.retired)));
         }
     }
     live.extend(test);
-    within_room(sentences(topology, &live))
+    gone.extend(sentences(topology, &live));
+    within_room(gone)
 }
 
 /// A sentence for all rules of a port that forward alike.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use blue_green::aws::failure::AwsFailure;
+use blue_green::back::{finish, kept};
 use blue_green::intent::{Promotion, Standing, marks, standing};
 use blue_green::labels::is_live;
 use blue_green::pairs::Pair;
@@ -55,17 +55,19 @@ pub async fn verify(
     match seen {
         Some(fresh) => Err(conflict(hands, asked, asker, &fresh, applied, began + PLAN_LIVES).await),
         // Every write was acknowledged: the flip was made, and only the second look failed.
-        None => Ok(done(asker, topology, applied, unread)),
+        None => Ok(done(
+            asker,
+            topology,
+            applied,
+            unread.map(|failure| format!("AWS acknowledged every write, but the rules could not be read again: {failure}.")),
+        )),
     }
 }
 
-/// The report on a flip that was made.
-pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, unread: Option<AwsFailure>) -> Report {
-    let mut summary = report::flipped(topology, plan);
-    if let Some(failure) = unread {
-        summary = format!("{summary} AWS acknowledged every write, but the rules could not be read again: {failure}.");
-    }
-    Report::new(asker.flip.as_str(), topology, &plan.promotions, plan.changes, summary)
+/// The report on a flip that was made, and what a person should know besides.
+pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, besides: Option<String>) -> Report {
+    let sentences: Vec<String> = std::iter::once(report::flipped(topology, plan)).chain(besides).collect();
+    Report::new(asker.flip.as_str(), topology, &plan.promotions, plan.changes, sentences.join(" "))
 }
 
 /// Another flip to the same group may have written its journal over this one's: then this one joins the earlier ids,
@@ -92,12 +94,13 @@ async fn conflict(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topo
     note_over(hands, asked, asker, now, until).await;
     let by = match others.as_slice() {
         [] => "no other flip is in the journal".to_owned(),
-        others => format!("flip {}", others.join(" and flip ")),
+        others => others.join(" and "),
     };
     Failure::Conflict { by, states: states(now, asked, &applied.promotions) }
 }
 
-/// Finishes the flips of others that a journal names in pairs that know this one too, and says whose they are.
+/// Finishes the flips of others that a journal names in pairs that know this one too, and says whose they are. Where no
+/// journal stands, the last request found its group live, and what this flip moved since is turned back for it.
 pub async fn finish_others(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) -> Vec<String> {
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
     let mut others = Vec::new();
@@ -108,27 +111,31 @@ pub async fn finish_others(hands: &Hands, asked: &Parameters, asker: &Asker, top
         Standing::New => mentions(asked, topology, pair),
     };
     for pair in found.pairs.keys().filter(|pair| concerns(pair)) {
-        let Some(flip) = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second)) else {
-            continue;
+        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
+        let (promotion, id) = match flip {
+            Some(flip) => {
+                let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+                let promotion = Promotion { promoted: group.clone(), retired: pair.other(group).to_owned(), finishes: None };
+                if is_made(topology, &promotion) && is_live(&found, pair, &promotion.retired) == Some(true) {
+                    continue; // made, and undone by hand
+                }
+                others.push(format!("flip {}", flip.id));
+                (promotion, flip.id)
+            }
+            None => {
+                let Some(promotion) = kept(topology, &found, pair) else { continue };
+                others.push(format!("a later request that kept {} live", topology.short(&promotion.promoted)));
+                (promotion, asker.flip.clone())
+            }
         };
-        let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        let promotion = Promotion { promoted: group.clone(), retired: pair.other(group).to_owned(), finishes: None };
-        if is_made(topology, &promotion) && is_live(&found, pair, &promotion.retired) == Some(true) {
-            continue; // made, and undone by hand
-        }
-        others.push(flip.id.to_string());
         if differences(topology, asked, std::slice::from_ref(&promotion)).is_empty() {
             continue;
         }
-        let theirs =
-            Parameters { promote_to: vec![group.clone()], promote_image: None, execution: None, force: true, ..asked.clone() };
-        let other = Asker { delivery: flip.id.to_string(), flip: flip.id.clone() };
-        tracing::warn!(other = %flip.id, "another flip came between; finishing it");
-        if let Ok(plan) = plan(topology, &theirs, &other, Timestamp::now()) {
-            let rules = Plan { journal: Vec::new(), ..plan };
-            if let Err(stopped) = apply(hands, until, &rules).await {
-                tracing::error!(reason = %stopped.cause, "could not finish the other flip");
-            }
+        tracing::warn!(other = others.last(), "another request came between; finishing it");
+        if let Ok(plan) = finish(topology, asked, promotion, &id, Timestamp::now())
+            && let Err(stopped) = apply(hands, until, &plan).await
+        {
+            tracing::error!(reason = %stopped.cause, "could not finish the other one");
         }
     }
     others
