@@ -84,3 +84,18 @@ async fn a_check_ends_no_fence_but_the_one_it_judged() {
     stage.job(check()).await.succeeded();
     assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some("-"));
 }
+
+#[tokio::test]
+async fn a_check_of_a_pipeline_execution_leaves_the_fence_of_another_one() {
+    const FENCE: &str = "bluegreen:build";
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop").service("main/shop-code2"))).await;
+    serve(&stage.world, stage.balancer.group("shop-code2").unwrap(), "shop-code2", "v2").await;
+    // What was deployed since is this execution's own; the build of run-2 is still on its way.
+    let fence = "v1 run-2 v9 2020-01-01T00:00:00Z";
+    stage.set_tag("shop-code2", FENCE, fence).await;
+    let ended = stage.job(shop(json!({ "Action": "check", "Execution": "run-1" }))).await;
+    assert!(ended.failed().1.contains("is being rebuilt with image v9 by execution run-2"), "{:?}", ended.state);
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(fence));
+    stage.job(shop(json!({ "Action": "check", "Execution": "run-2" }))).await.succeeded();
+    assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some("-"), "its own is over");
+}

@@ -135,19 +135,21 @@ async fn refused(
 /// # Errors
 /// As [`blue_green::aws::observe::Reader::topology`].
 pub async fn observe(reader: &Reader, asked: &Parameters) -> Result<Topology, Failure> {
-    let read = || reader.topology(&asked.elb_name, &asked.ports);
-    let topology = match read().await {
+    let read = async || -> Result<Topology, ReadError> {
+        let topology = reader.topology(&asked.elb_name, &asked.ports).await?;
+        // What nobody names is read from the listeners and the journal together: those must not be of different times.
+        if asked.promote_to.is_empty() || asked.action == Action::Check {
+            return Ok(reader.tags_again(topology).await?);
+        }
+        Ok(topology)
+    };
+    match read().await {
         Err(ReadError::Aws(failure)) if failure.class == Class::Permission => {
             tracing::warn!(reason = %failure, "denied; looking a second time");
-            read().await?
+            Ok(read().await?)
         }
-        read => read?,
-    };
-    // What nobody names is read from the listeners and the journal together: those must not be of different times.
-    if asked.promote_to.is_empty() || asked.action == Action::Check {
-        return Ok(reader.tags_again(topology).await?);
+        read => Ok(read?),
     }
-    Ok(topology)
 }
 
 /// Where applying stopped.
