@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::intent::{self, Promotion, Standing, marks, standing};
+use crate::intent::{self, Promotion, Standing, journalled, marks, standing};
 use crate::journal::{FlipId, group_mark};
 use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, is_made, pair_of, twins_of};
+use crate::safety::{Blocked, is_made, is_undone, pair_of, twins_of};
 use crate::tags::{Author, is_production, remember};
 use crate::topology::{Forward, Topology, arn_tail};
 use crate::twins::{Survey, Twin, survey};
@@ -30,7 +30,7 @@ pub fn plan_back(
     let over = FlipId::over(&asker.delivery);
     let mut plan = Plan::default();
     for promotion in promotions {
-        let back = Promotion { promoted: promotion.retired.clone(), retired: promotion.promoted.clone(), finishes: None };
+        let back = promotion.back();
         write_promotion(topology, &found, &back, &Author { id: &over, instead_of: Some(&asker.flip), now }, &mut plan);
         plan.promotions.push(back);
     }
@@ -45,12 +45,8 @@ pub fn taken_back(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
     let over = FlipId::over(&asker.delivery);
     let of = |pair: &Pair| {
-        let flip =
-            marks(topology, pair).flip.filter(|flip| flip.id == over && flip.names(&pair.first) && flip.names(&pair.second))?;
-        let live = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        let back = Promotion { promoted: live.clone(), retired: pair.other(live).to_owned(), finishes: None };
-        let undone = is_made(topology, &back) && is_live(&found, pair, &back.retired) == Some(true);
-        (!undone).then_some(Promotion { promoted: back.retired, retired: back.promoted, finishes: None })
+        let (_, back) = journalled(topology, pair).filter(|(flip, _)| flip.id == over)?;
+        (!is_undone(topology, &found, &back)).then(|| back.back())
     };
     found.pairs.keys().filter_map(of).collect()
 }
@@ -89,7 +85,7 @@ pub fn begun(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Prom
 pub fn kept(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Promotion> {
     let past = marks(topology, pair).past;
     let promoted = [&pair.first, &pair.second].into_iter().find(|arn| past.newest() == Some(&group_mark(arn_tail(arn))))?;
-    let promotion = Promotion { promoted: promoted.clone(), retired: pair.other(promoted).to_owned(), finishes: None };
+    let promotion = Promotion::of(pair, promoted);
     let twins = twins_of(survey, &promotion);
     let whole = |forward: &Forward| [&pair.first, &pair.second].into_iter().any(|group| forward.serves_only(group));
     let as_kept = |twin: &&Twin<'_>| {
@@ -104,16 +100,9 @@ pub fn kept(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Pro
 #[must_use]
 pub fn may_be_open(topology: &Topology, asked: &Parameters, asker: &Asker) -> bool {
     let Ok(found) = survey(topology, &asked.ports) else { return false };
-    let open = |pair: &&Pair| {
-        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
-        flip.is_none_or(|flip| {
-            let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-            let retired = pair.other(promoted).to_owned();
-            !is_made(topology, &Promotion { promoted: promoted.clone(), retired, finishes: None })
-        })
-    };
+    let open = |pair: &Pair| journalled(topology, pair).is_none_or(|(_, promotion)| !is_made(topology, &promotion));
     let earlier = |pair: &&Pair| matches!(standing(topology, pair, &asker.flip), Standing::Earlier { .. });
-    found.pairs.keys().filter(earlier).any(|pair| open(&pair))
+    found.pairs.keys().filter(earlier).any(open)
 }
 
 /// The writes that bring the labels of promotions in line which were made.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::journal::{FlipId, Marks, group_mark};
+use crate::journal::{Flip, FlipId, Marks, group_mark};
 use crate::pairs::{self, Pair};
 use crate::topology::{Forward, Serves, TargetGroup, Topology, arn_tail};
 use crate::twins::{Survey, Twin};
@@ -17,6 +17,20 @@ pub struct Promotion {
     pub retired: String,
     /// The earlier flip that this one finishes, where it does: whose it was.
     pub finishes: Option<String>,
+}
+
+impl Promotion {
+    /// Makes one group of a pair live.
+    #[must_use]
+    pub fn of(pair: &Pair, promoted: &str) -> Self {
+        Self { promoted: promoted.to_owned(), retired: pair.other(promoted).to_owned(), finishes: None }
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self { promoted: self.retired.clone(), retired: self.promoted.clone(), finishes: None }
+    }
 }
 
 /// What the journal of a pair says about one flip id.
@@ -36,11 +50,10 @@ pub enum Standing {
 /// Reads a pair's journal for one flip id.
 #[must_use]
 pub fn standing(topology: &Topology, pair: &Pair, id: &FlipId) -> Standing {
-    let marks = marks(topology, pair);
-    if marks.flip.as_ref().is_some_and(|flip| flip.id == *id && flip.names(&pair.first) && flip.names(&pair.second)) {
+    if journalled(topology, pair).is_some_and(|(flip, _)| flip.id == *id) {
         return Standing::Current;
     }
-    match marks.past.find(id) {
+    match marks(topology, pair).past.find(id) {
         None => Standing::New,
         Some(mark) => {
             let promoted = [&pair.first, &pair.second].into_iter().find(|arn| group_mark(arn_tail(arn)) == mark);
@@ -56,6 +69,15 @@ pub fn marks(topology: &Topology, pair: &Pair) -> Marks {
         (Some(first), Some(second)) => Marks::of_pair(first, second),
         _ => Marks::default(),
     }
+}
+
+/// The flip that the journal of a pair names, and what it promotes; none where it is about other groups.
+#[must_use]
+pub fn journalled(topology: &Topology, pair: &Pair) -> Option<(Flip, Promotion)> {
+    let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
+    let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
+    let promotion = Promotion::of(pair, promoted);
+    Some((flip, promotion))
 }
 
 /// Decides which groups are to be live.
@@ -75,8 +97,8 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
     }
     let mut pairs = survey.pairs.iter();
     match (pairs.next(), pairs.next()) {
-        (Some((pair, twins)), None) => {
-            let twins: Vec<&Twin<'_>> = twins.iter().map(|index| &survey.twins[*index]).collect();
+        (Some((pair, _)), None) => {
+            let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
             from_test(topology, pair, &twins, id).map(|promotion| vec![promotion])
         }
         (Some(_), Some(_)) => Err(Unfit::SeveralPairs {
@@ -89,7 +111,7 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
 
 /// A pair for a message: its two groups and, where it is clear, which one is live.
 fn describe_pair(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> String {
-    let live = survey.pairs[pair].iter().find_map(|index| match survey.twins[*index].live.forward.serves() {
+    let live = survey.twins_of(pair).find_map(|twin| match twin.live.forward.serves() {
         Serves::One(group) => Some(group),
         Serves::Mixed => None,
     });
@@ -112,7 +134,7 @@ fn named(topology: &Topology, survey: &Survey<'_>, wanted: &[String]) -> Result<
     let mut promotions: Vec<Promotion> = Vec::new();
     for name in wanted {
         let (pair, promoted) = find(topology, survey, name)?;
-        let promotion = Promotion { promoted: promoted.to_owned(), retired: pair.other(promoted).to_owned(), finishes: None };
+        let promotion = Promotion::of(pair, promoted);
         if promotions.iter().any(|other| other.retired == promotion.promoted) {
             return Err(Unfit::BothOfPair(topology.describe(&promotion.promoted), topology.describe(&promotion.retired)));
         }
@@ -158,30 +180,24 @@ fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> Unfit
 
 /// Which group of a pair each twin's sides serve: what the intent is read from where nobody names it.
 fn from_test(topology: &Topology, pair: &Pair, twins: &[&Twin<'_>], id: &FlipId) -> Result<Promotion, Unfit> {
-    let promote = |promoted: &str, finishes: Option<String>| Promotion {
-        promoted: promoted.to_owned(),
-        retired: pair.other(promoted).to_owned(),
-        finishes,
-    };
-    let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
-    let journalled = flip.as_ref().map(|flip| if flip.promotes(&pair.first) { &pair.first } else { &pair.second });
-    match (standing(topology, pair, id), journalled) {
-        (Standing::Current, Some(promoted)) => return Ok(promote(promoted, None)),
-        (Standing::Earlier { promoted: Some(promoted) }, _) => return Ok(promote(&promoted, None)),
+    let journalled = journalled(topology, pair);
+    match (standing(topology, pair, id), &journalled) {
+        (Standing::Current, Some((_, promotion))) => return Ok(promotion.clone()),
+        (Standing::Earlier { promoted: Some(promoted) }, _) => return Ok(Promotion::of(pair, &promoted)),
         _ => {}
     }
     // All twins the same way round: the flip is to be made. Otherwise somebody left it half-done.
     for live in [&pair.first, &pair.second] {
         let test = pair.other(live);
         if twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test)) {
-            return Ok(promote(test, None));
+            return Ok(Promotion::of(pair, test));
         }
     }
-    if let (Some(flip), Some(promoted)) = (&flip, journalled) {
+    if let Some((flip, promotion)) = journalled {
         // A way back that died halfway was for an event that is over; who asks now wants what that flip was for.
         return Ok(match flip.id.is_over() {
-            true => promote(pair.other(promoted), None),
-            false => promote(promoted, Some(flip.id.to_string())),
+            true => promotion.back(),
+            false => Promotion { finishes: Some(flip.id.to_string()), ..promotion },
         });
     }
     undecided(topology, pair, twins)
@@ -207,8 +223,7 @@ fn undecided(topology: &Topology, pair: &Pair, twins: &[&Twin<'_>]) -> Result<Pr
     let on_test = twins.iter().find_map(|twin| served(twin.test.forward));
     let not_live = || twins.iter().find_map(|twin| served(twin.live.forward)).map(|live| pair.other(&live).to_owned());
     if let (true, Some(promoted)) = (mixed, on_test.or_else(not_live)) {
-        let retired = pair.other(&promoted).to_owned();
-        return Ok(Promotion { promoted, retired, finishes: None });
+        return Ok(Promotion::of(pair, &promoted));
     }
     let rules = twins.iter().flat_map(|twin| [twin.live, twin.test]);
     Err(Unfit::Disagree {

@@ -60,8 +60,7 @@ pub fn in_line(
 /// Whether every live rule of the pair serves the group; none where the rules disagree.
 #[must_use]
 pub fn is_live(survey: &Survey<'_>, pair: &Pair, arn: &str) -> Option<bool> {
-    let twins = survey.pairs.get(pair)?.iter().map(|index| &survey.twins[*index]);
-    let serves: Vec<bool> = twins.map(|twin| twin.live.forward.serves_only(arn)).collect();
+    let serves: Vec<bool> = survey.twins_of(pair).map(|twin| twin.live.forward.serves_only(arn)).collect();
     let first = *serves.first()?;
     serves.iter().all(|serves| *serves == first).then_some(first)
 }

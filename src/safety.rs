@@ -3,7 +3,7 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::intent::{Promotion, Standing, marks, standing};
+use crate::intent::{Promotion, Standing, journalled, standing};
 use crate::journal::{FlipId, Marks};
 use crate::parameters::Parameters;
 use crate::topology::{IS_PRODUCTION, TargetGroup, Topology};
@@ -148,14 +148,9 @@ pub fn required(retired_healthy: usize, percent: u8) -> usize {
     (retired_healthy * usize::from(percent)).div_ceil(100).max(1)
 }
 
-/// The pair's twins.
+/// The twins of a promotion's pair.
 pub(crate) fn twins_of<'s, 'a>(survey: &'s Survey<'a>, promotion: &Promotion) -> Vec<&'s Twin<'a>> {
-    survey
-        .pairs
-        .iter()
-        .filter(|(pair, _)| pair.holds(&promotion.promoted))
-        .flat_map(|(_, twins)| twins.iter().map(|index| &survey.twins[*index]))
-        .collect()
+    pair_of(survey, promotion).into_iter().flat_map(|pair| survey.twins_of(pair)).collect()
 }
 
 /// Refuses a promotion, or lets it pass.
@@ -188,7 +183,7 @@ pub fn guard(
 }
 
 fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId, live: bool) -> Result<(), Blocked> {
-    let Some(pair) = survey.pairs.keys().find(|pair| pair.holds(&promotion.promoted)) else { return Ok(()) };
+    let Some(pair) = pair_of(survey, promotion) else { return Ok(()) };
     let wanted = match standing(topology, pair, id) {
         Standing::New => return Ok(()),
         Standing::Current => return undone(topology, survey, promotion, id),
@@ -198,12 +193,10 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
     if live && wanted.as_deref() == Some(promotion.promoted.as_str()) {
         return Ok(());
     }
-    let flip = marks(topology, pair).flip;
-    let by = flip.map_or_else(
+    let by = journalled(topology, pair).map_or_else(
         || "a later request found another group live, and kept it".to_owned(),
-        |flip| {
-            let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-            format!("flip {} came after it, at {}, and made {} live", flip.id, flip.time, topology.describe(group))
+        |(flip, Promotion { promoted, .. })| {
+            format!("flip {} came after it, at {}, and made {} live", flip.id, flip.time, topology.describe(&promoted))
         },
     );
     Err(Blocked::Superseded { id: id.to_string(), by })
@@ -216,12 +209,17 @@ pub fn is_made(topology: &Topology, promotion: &Promotion) -> bool {
     label(&promotion.promoted) == Some("true") && label(&promotion.retired) == Some("false")
 }
 
-/// The labels are written last: where they say that this flip was made and every live rule says that it was not, a
-/// person has put the rules back, and a late copy of the event must not undo that.
+/// Whether a flip was made and somebody put the rules back since: the labels, which are written last, say that it was
+/// made, and every live rule says that it was not.
+#[must_use]
+pub fn is_undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion) -> bool {
+    is_made(topology, promotion)
+        && twins_of(survey, promotion).iter().all(|twin| twin.live.forward.serves_only(&promotion.retired))
+}
+
+/// A late copy of the event must not undo what a person did by hand.
 fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId) -> Result<(), Blocked> {
-    let made = is_made(topology, promotion);
-    let back = twins_of(survey, promotion).iter().all(|twin| twin.live.forward.serves_only(&promotion.retired));
-    if made && back {
+    if is_undone(topology, survey, promotion) {
         return Err(Blocked::Undone { id: id.to_string(), live: topology.describe(&promotion.retired) });
     }
     Ok(())

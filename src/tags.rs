@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, Unit};
 
-use crate::intent::{Promotion, Standing, marks, standing};
+use crate::intent::{Promotion, Standing, journalled, marks, standing};
 use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST, Past};
-use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::plan::Write;
-use crate::safety::{is_made, pair_of};
+use crate::safety::{is_undone, pair_of};
 use crate::topology::{IS_PRODUCTION, TargetGroup, Topology, arn_tail};
 use crate::twins::Survey;
 
@@ -108,13 +107,9 @@ fn close(topology: &Topology, promotion: &Promotion, past: &Past, over: Option<&
 /// Ends the journal of a flip that was made and undone by hand since, before the labels that tell it are changed.
 #[must_use]
 pub fn close_undone(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Write> {
-    let seen = marks(topology, pair);
-    let flip = seen.flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
-    let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-    let promotion = Promotion { promoted: promoted.clone(), retired: pair.other(promoted).to_owned(), finishes: None };
-    let undone = is_made(topology, &promotion) && is_live(survey, pair, &promotion.retired) == Some(true);
-    let past = seen.past.with(&flip.id, &flip.promoted).to_string();
-    undone.then(|| tag_both(topology, &promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past)]))
+    let (flip, promotion) = journalled(topology, pair)?;
+    let past = marks(topology, pair).past.with(&flip.id, &flip.promoted).to_string();
+    is_undone(topology, survey, &promotion).then(|| tag_both(topology, &promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past)]))
 }
 
 /// Puts an id among a pair's earlier ones, with the group it stands for.

@@ -57,7 +57,12 @@ pub struct Survey<'a> {
     pub tangled: Vec<(usize, Unfit)>,
 }
 
-impl Survey<'_> {
+impl<'a> Survey<'a> {
+    /// The twins of a pair, in the order of ports and evaluation.
+    pub fn twins_of(&self, pair: &Pair) -> impl Iterator<Item = &Twin<'a>> {
+        self.pairs.get(pair).into_iter().flatten().map(|index| &self.twins[*index])
+    }
+
     /// The port that is the counterpart of `port`.
     fn counterpart(&self, port: u16) -> u16 {
         let pair = self.ports.iter().find(|pair| pair.live == port || pair.test == port);

@@ -34,12 +34,12 @@ fn sides(
     let Ok(survey) = survey(topology, &asked.ports) else { return vec!["the listeners cannot be paired any more".to_owned()] };
     let (mut live, mut test, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for promotion in promotions {
-        let Some(twins) = pair_of(&survey, promotion).and_then(|pair| survey.pairs.get(pair)) else {
+        let Some(pair) = pair_of(&survey, promotion) else {
             let (promoted, retired) = (topology.short(&promotion.promoted), topology.short(&promotion.retired));
             gone.push(format!("no rule tells any more that {promoted} and {retired} are a pair"));
             continue;
         };
-        for twin in twins.iter().map(|index| &survey.twins[*index]) {
+        for twin in survey.twins_of(pair) {
             live.extend(Some(twin.live).filter(|side| tell(side, &promotion.promoted)));
             test.extend(Some(twin.test).filter(|side| tell(side, &promotion.retired)));
         }
@@ -102,8 +102,7 @@ fn within_room(mut sentences: Vec<String>) -> Vec<String> {
 pub fn split(topology: &Topology, asked: &Parameters) -> Vec<String> {
     let Ok(survey) = survey(topology, &asked.ports) else { return Vec::new() };
     let apart = survey.pairs.keys().filter(|pair| is_live(&survey, pair, &pair.first).is_none());
-    let promotions: Vec<Promotion> =
-        apart.map(|pair| Promotion { promoted: pair.first.clone(), retired: pair.second.clone(), finishes: None }).collect();
+    let promotions: Vec<Promotion> = apart.map(|pair| Promotion::of(pair, &pair.first)).collect();
     states(topology, asked, &promotions)
 }
 

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant};
 
 use blue_green::back::{finish, kept};
-use blue_green::intent::{Promotion, Standing, marks, standing};
-use blue_green::labels::is_live;
+use blue_green::intent::{Standing, journalled, standing};
 use blue_green::pairs::Pair;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan, plan};
 use blue_green::report::{self, Report};
-use blue_green::safety::is_made;
+use blue_green::safety::is_undone;
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
 use jiff::Timestamp;
@@ -111,14 +110,9 @@ pub async fn finish_others(hands: &Hands, asked: &Parameters, asker: &Asker, top
         Standing::New => mentions(asked, topology, pair),
     };
     for pair in found.pairs.keys().filter(|pair| concerns(pair)) {
-        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
-        let (promotion, id) = match flip {
-            Some(flip) => {
-                let group = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-                let promotion = Promotion { promoted: group.clone(), retired: pair.other(group).to_owned(), finishes: None };
-                if is_made(topology, &promotion) && is_live(&found, pair, &promotion.retired) == Some(true) {
-                    continue; // made, and undone by hand
-                }
+        let (promotion, id) = match journalled(topology, pair) {
+            Some((_, promotion)) if is_undone(topology, &found, &promotion) => continue,
+            Some((flip, promotion)) => {
                 others.push(format!("flip {}", flip.id));
                 (promotion, flip.id)
             }
