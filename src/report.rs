@@ -31,7 +31,7 @@ pub struct Report {
     pub test: String,
     /// The image tag on the test port, by the group's tag.
     pub test_image: String,
-    /// Whether this flip moved live traffic, in this delivery or an earlier one.
+    /// Whether this flip wrote a rule, in this delivery or an earlier one.
     pub changed: bool,
     /// What happened, in sentences.
     pub summary: String,

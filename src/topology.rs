@@ -17,7 +17,7 @@ pub const IS_PRODUCTION: &str = "IsProduction";
 /// Tag that names the group's ECS service: `cluster/service`.
 pub const SERVICE: &str = "Service";
 
-/// One load balancer as it was read, with the listeners that the port pairs name.
+/// One load balancer as it was read, with the rules of the listeners that the port pairs name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// The load balancer's name.
@@ -37,7 +37,7 @@ pub struct Listener {
     pub arn: String,
     /// The port it listens on.
     pub port: u16,
-    /// Its rules in the order of evaluation, the default rule last.
+    /// Its rules in the order of evaluation, the default rule last; none where no port pair names the listener.
     pub rules: Vec<Rule>,
 }
 
@@ -218,7 +218,7 @@ impl Rule {
         actions
     }
 
-    /// The rule for a person: `default`, or its conditions with its priority.
+    /// The rule for a person: `default action`, or its conditions with its priority.
     #[must_use]
     pub fn describe(&self) -> String {
         describe_rule(&self.priority, &self.conditions)

@@ -39,7 +39,10 @@ impl Writer {
             }
             Write::Actions { rule, actions, .. } => {
                 let actions = actions::write(actions).map_err(|kind| AwsFailure {
-                    action: "elasticloadbalancing:ModifyRule",
+                    action: match rule {
+                        RuleId::Rule(_) => "elasticloadbalancing:ModifyRule",
+                        RuleId::Default(_) => "elasticloadbalancing:ModifyListener",
+                    },
                     resource: rule.arn().to_owned(),
                     class: Class::Permanent,
                     code: None,

@@ -1,12 +1,14 @@
-//! All of the I/O: `observe` and `running` read, `apply` writes.
+//! All of the I/O: `observe`, `running` and `exposure` read, `apply` writes.
 
 mod actions;
 pub mod apply;
 pub mod call;
+mod conditions;
 pub mod exposure;
 pub mod failure;
 pub mod observe;
 pub mod running;
+mod sign_in;
 
 use std::time::Duration;
 

@@ -10,9 +10,9 @@ use futures::future::try_join_all;
 use futures::try_join;
 use thiserror::Error;
 
-use super::actions;
 use super::call::Caller;
 use super::failure::{AwsFailure, Class};
+use super::{actions, conditions};
 use crate::journal::Marks;
 use crate::ports::PortPair;
 use crate::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
@@ -173,7 +173,7 @@ impl Reader {
         for rule in pages.await? {
             let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, listener, "ARN of a rule"))?;
             let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "priority"))?.to_owned();
-            let conditions = actions::read_conditions(arn, rule.conditions());
+            let conditions = conditions::read(arn, rule.conditions());
             let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
             rules.push(Rule { id, conditions, actions: actions::read(rule.actions()), priority });
         }
