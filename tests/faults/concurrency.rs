@@ -1,12 +1,11 @@
 //! Deliveries at once: the state is never split for good.
 
-use std::time::Duration;
-
 use local_aws::lambda::Lambda;
 use serde_json::{Value, json};
 
-use crate::arena::{Arena, Asked, Balancer};
+use crate::arena::{ANSWERED, Arena, Asked, Balancer};
 use crate::outcome::Answer;
+use crate::run::PATIENT;
 
 fn rounds() -> usize {
     if std::env::var_os("LONG").is_some() { 1000 } else { 50 }
@@ -27,8 +26,7 @@ async fn deliver_at_once(arena: &Arena, lambdas: &[Lambda], jobs: &[String]) {
 }
 
 fn lambdas(arena: &Arena, number: usize) -> Vec<Lambda> {
-    let timeout = Duration::from_secs(8);
-    (0..number).map(|_| arena.world.lambda_with(timeout, [("CALL_TIMEOUT_MS", "1000")]).unwrap()).collect()
+    (0..number).map(|_| arena.world.lambda_with(PATIENT, [("CALL_TIMEOUT_MS", ANSWERED)]).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,9 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 use serde_json::json;
 
 use crate::arena::{Arena, Balancer};
-use crate::deployer::Build;
+use crate::deployer::{Build, PATIENT};
 use crate::model::{Model, Request, Side};
+use crate::seed::random;
 
 /// A kill in the middle: at which call, before or after it took effect.
 type Kill = Option<(usize, bool)>;
@@ -143,7 +144,7 @@ impl History<'_> {
 
     async fn build(&mut self, execution: String, image: String, deploys: bool) -> Result<(), String> {
         let build = Build::new(&image);
-        let output = build.run(self.arena, &execution, "0", "10").await;
+        let output = build.run(self.arena, &execution, PATIENT).await;
         self.model.build(&execution);
         if !output.status.success() {
             return Err(format!("build: {output:?}"));
@@ -172,8 +173,8 @@ fn random_histories_end_as_the_reference_model_says() {
     let persistence = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/faults/histories.seeds"));
     let config = Config { cases, failure_persistence: Some(Box::new(persistence)), max_shrink_iters: 60, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let arena = std::cell::RefCell::new(runtime.block_on(Arena::patient(Balancer::OnePair)));
-    let ended = TestRunner::new(config).run(&proptest::collection::vec(step(), 1..8), |steps| {
+    let arena = std::cell::RefCell::new(runtime.block_on(Arena::new(Balancer::OnePair)));
+    let ended = TestRunner::new_with_rng(config, random()).run(&proptest::collection::vec(step(), 1..8), |steps| {
         runtime.block_on(play(&mut arena.borrow_mut(), &steps)).map_err(TestCaseError::fail)
     });
     if let Err(failure) = ended {
@@ -183,7 +184,7 @@ fn random_histories_end_as_the_reference_model_says() {
 }
 
 async fn named(steps: &[Step]) {
-    let mut arena = Arena::patient(Balancer::OnePair).await;
+    let mut arena = Arena::new(Balancer::OnePair).await;
     if let Err(what) = play(&mut arena, steps).await {
         panic!("{what}");
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod arena;
+mod clients;
 mod concurrency;
 mod deployer;
 mod for_good;
@@ -10,5 +11,8 @@ mod interleavings;
 mod model;
 mod outcome;
 mod pairs;
+mod rules;
+mod run;
+mod seed;
 mod sweep;
 mod table;
