@@ -100,10 +100,15 @@ impl Arena {
 
     /// Whether anything has been journalled since all was put back.
     pub async fn is_noted(&self) -> bool {
+        self.tags().await.iter().any(|(key, _)| key.starts_with("bluegreen:"))
+    }
+
+    /// The tags of every group, keys and values.
+    pub async fn tags(&self) -> Vec<(String, String)> {
         let groups: Vec<String> = self.balancer.groups.values().cloned().collect();
         let answer = self.world.elb().describe_tags().set_resource_arns(Some(groups)).send().await.unwrap();
-        let mut tags = answer.tag_descriptions().iter().flat_map(|group| group.tags());
-        tags.any(|tag| tag.key().is_some_and(|key| key.starts_with("bluegreen:")))
+        let tags = answer.tag_descriptions().iter().flat_map(|group| group.tags());
+        tags.map(|tag| (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
     }
 
     /// Puts everything back: rules, labels, no journal, no fault, nothing under way.
@@ -148,6 +153,11 @@ impl Arena {
         for rule in self.rules().await {
             self.turn(&rule).await;
         }
+    }
+
+    /// Exchanges the groups of one rule, by its place among [`Arena::rules`].
+    pub async fn turn_by_hand(&self, place: usize) {
+        self.turn(&self.rules().await[place]).await;
     }
 
     async fn turn(&self, rule: &AwsRule) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod arena;
+mod between;
 mod clients;
 mod concurrency;
 mod deployer;

@@ -22,10 +22,21 @@ impl Arena {
     /// Puts everything back, asks once with these faults, lets Lambda deliver again as it does, and sends two
     /// duplicates at the end: one to the same process, one to a fresh one.
     pub async fn run(&mut self, asked: Asked, faults: &[Fault]) -> Ended {
-        let mut limit = if faults.iter().any(is_waited_out) { HASTY } else { PATIENT };
+        let limit = if faults.iter().any(is_waited_out) { HASTY } else { PATIENT };
+        self.run_within(asked, faults, limit, Ended::is_cut_short).await
+    }
+
+    /// [`Arena::run`] with a function that has this time at first, and twice as much wherever it was too short.
+    pub async fn run_within(
+        &mut self,
+        asked: Asked,
+        faults: &[Fault],
+        mut limit: Duration,
+        is_too_short: fn(&Ended) -> bool,
+    ) -> Ended {
         loop {
             let ended = self.attempt(asked, faults, limit).await;
-            if limit >= PATIENT || !ended.is_cut_short() {
+            if limit >= PATIENT || !is_too_short(&ended) {
                 return ended;
             }
             limit *= 2;
