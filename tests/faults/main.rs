@@ -15,5 +15,6 @@ mod pairs;
 mod rules;
 mod run;
 mod seed;
+mod stays;
 mod sweep;
 mod table;
