@@ -44,7 +44,7 @@ async fn a_rule_that_somebody_else_changes_before_the_second_look_fails_the_job_
     let mut arena = Arena::new(Balancer::OnePair).await;
     for rule in 0..4 {
         arena.reset().await;
-        let job = arena.world.jobs.create_job(&arena.parameters(Asked::Job).to_string());
+        let job = arena.world.jobs.create_job(r#"{"ElbName":"shop","PromoteTo":"Code2","Execution":"edited"}"#);
         let event = arena.world.jobs.event(&job).to_string();
         // Both listeners are read at once, first before the writes and then after them.
         let looks = [3, 4].map(|number| arena.world.gateway.pause_at(at("DescribeRules", number)));
