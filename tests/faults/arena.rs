@@ -1,20 +1,17 @@
 //! A place where one flip after the other is made and broken: a world that is put back after each.
 
-use std::time::Duration;
-
 use aws_sdk_elasticloadbalancingv2::types::{Action, Rule as AwsRule, Tag};
-use local_aws::gateway::{Call, Fault};
 use local_aws::lambda::Lambda;
-use local_aws::load::{Aim, Load};
 use local_aws::world::{Created, Pair, Rule, World, WorldOptions, path};
 use serde_json::json;
 
-use crate::outcome::{Answer, Ended};
+use crate::rules::{RuleState, weights};
+use crate::run::PATIENT;
 
-/// How long the function has. Short: a fault that stays is only waited out.
-const FUNCTION: Duration = Duration::from_millis(1600);
-/// How long one call may take.
-const CALL: &str = "150";
+/// How long one call may take, in milliseconds, where every call is answered: longer than a busy machine needs.
+pub const ANSWERED: &str = "20000";
+/// The same where an answer that never comes is waited for. A call that a busy machine answers later is made again.
+pub const UNANSWERED: &str = "500";
 
 /// Which load balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,10 @@ pub enum Asked {
 /// A world with a load balancer, and the rules as they were first.
 pub struct Arena {
     pub world: World,
+    /// The function, in no hurry.
     pub lambda: Lambda,
+    /// The function, for faults without an answer: it soon gives a call up, and then makes it again.
+    pub impatient: Lambda,
     pub balancer: Created,
     kind: Balancer,
     first: Vec<AwsRule>,
@@ -60,16 +60,10 @@ impl Arena {
                 .rule(Rule::new(20, "c", [path("/c/*")])),
         };
         let balancer = spec.create().await.unwrap();
-        let lambda = world.lambda_with(FUNCTION, [("CALL_TIMEOUT_MS", CALL)]).unwrap();
-        let mut arena = Self { world, lambda, balancer, kind, first: Vec::new(), run: 0 };
+        let lambda = |call| world.lambda_with(PATIENT, [("CALL_TIMEOUT_MS", call)]).unwrap();
+        let (lambda, impatient) = (lambda(ANSWERED), lambda(UNANSWERED));
+        let mut arena = Self { world, lambda, impatient, balancer, kind, first: Vec::new(), run: 0 };
         arena.first = arena.rules().await;
-        arena
-    }
-
-    /// An arena whose function is in no hurry: for runs in which no time-out is waited out, on a machine that may be busy.
-    pub async fn patient(kind: Balancer) -> Self {
-        let mut arena = Self::new(kind).await;
-        arena.lambda = arena.world.lambda_with(Duration::from_secs(20), [("CALL_TIMEOUT_MS", "5000")]).unwrap();
         arena
     }
 
@@ -83,22 +77,51 @@ impl Arena {
         rules
     }
 
-    /// Puts everything back: rules, labels, no journal, no fault.
+    /// Every rule's state, live listener first.
+    pub async fn rule_states(&self) -> Vec<RuleState> {
+        let port = |rule: &AwsRule| {
+            let listener = self.listener_of(rule);
+            *self.balancer.listeners.iter().find(|(_, arn)| *arn == listener).unwrap().0
+        };
+        let state = |rule: &AwsRule| {
+            let priority = rule.priority().unwrap().to_owned();
+            RuleState { port: port(rule), priority, weights: weights(rule) }
+        };
+        self.rules().await.iter().map(state).collect()
+    }
+
+    /// A path for every rule of the live listener.
+    pub fn paths(&self) -> &'static [&'static str] {
+        match self.kind {
+            Balancer::OnePair => &["/version", "/api/version"],
+            Balancer::ThreePairs => &["/version", "/b/version", "/c/version"],
+        }
+    }
+
+    /// Whether anything has been journalled since all was put back.
+    pub async fn is_noted(&self) -> bool {
+        self.tags().await.iter().any(|(key, _)| key.starts_with("bluegreen:"))
+    }
+
+    /// The tags of every group, keys and values.
+    pub async fn tags(&self) -> Vec<(String, String)> {
+        let groups: Vec<String> = self.balancer.groups.values().cloned().collect();
+        let answer = self.world.elb().describe_tags().set_resource_arns(Some(groups)).send().await.unwrap();
+        let tags = answer.tag_descriptions().iter().flat_map(|group| group.tags());
+        tags.map(|tag| (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
+    }
+
+    /// Puts everything back: rules, labels, no journal, no fault, nothing under way.
     pub async fn reset(&mut self) {
         self.world.gateway.clear_faults();
+        self.world.gateway.idle().await;
         let elb = self.world.elb();
         let now = self.rules().await;
         for (first, now) in self.first.iter().zip(&now) {
             if weights(first) == weights(now) {
                 continue;
             }
-            let actions: Vec<Action> = first.actions().to_vec();
-            if first.is_default() == Some(true) {
-                let listener = self.listener_of(first);
-                elb.modify_listener().listener_arn(listener).set_default_actions(Some(actions)).send().await.unwrap();
-            } else {
-                elb.modify_rule().rule_arn(first.rule_arn().unwrap()).set_actions(Some(actions)).send().await.unwrap();
-            }
+            self.write(first, first.actions().to_vec()).await;
         }
         let groups: Vec<String> = self.balancer.groups.values().cloned().collect();
         let keys = ["bluegreen:flip", "bluegreen:past", "bluegreen:build"].map(str::to_owned);
@@ -127,18 +150,31 @@ impl Arena {
 
     /// Exchanges the groups of every rule, as a person at the console would: no journal, no labels.
     pub async fn swap_by_hand(&self) {
-        let elb = self.world.elb();
         for rule in self.rules().await {
-            let mut actions = rule.actions().to_vec();
-            for groups in actions.iter_mut().filter_map(|action| action.forward_config.as_mut()?.target_groups.as_mut()) {
-                groups.iter_mut().for_each(|group| group.weight = group.weight.map(|weight| 100 - weight));
-            }
-            if rule.is_default() == Some(true) {
-                let listener = self.listener_of(&rule);
-                elb.modify_listener().listener_arn(listener).set_default_actions(Some(actions)).send().await.unwrap();
-            } else {
-                elb.modify_rule().rule_arn(rule.rule_arn().unwrap()).set_actions(Some(actions)).send().await.unwrap();
-            }
+            self.turn(&rule).await;
+        }
+    }
+
+    /// Exchanges the groups of one rule, by its place among [`Arena::rules`].
+    pub async fn turn_by_hand(&self, place: usize) {
+        self.turn(&self.rules().await[place]).await;
+    }
+
+    async fn turn(&self, rule: &AwsRule) {
+        let mut actions = rule.actions().to_vec();
+        for groups in actions.iter_mut().filter_map(|action| action.forward_config.as_mut()?.target_groups.as_mut()) {
+            groups.iter_mut().for_each(|group| group.weight = group.weight.map(|weight| 100 - weight));
+        }
+        self.write(rule, actions).await;
+    }
+
+    async fn write(&self, rule: &AwsRule, actions: Vec<Action>) {
+        let elb = self.world.elb();
+        if rule.is_default() == Some(true) {
+            let listener = self.listener_of(rule);
+            elb.modify_listener().listener_arn(listener).set_default_actions(Some(actions)).send().await.unwrap();
+        } else {
+            elb.modify_rule().rule_arn(rule.rule_arn().unwrap()).set_actions(Some(actions)).send().await.unwrap();
         }
     }
 
@@ -165,70 +201,4 @@ impl Arena {
         }
         parameters
     }
-
-    /// Puts everything back, asks once with these faults, lets Lambda deliver again as it does, and sends one
-    /// duplicate at the end. Meanwhile a client asks port 80.
-    pub async fn run(&mut self, asked: Asked, faults: &[Fault]) -> Ended {
-        self.reset().await;
-        let live = self.world.load_balancer.address("shop", 80).unwrap();
-        let mut aim = Aim::at("live", live);
-        aim.clients = 1;
-        aim.pause = Duration::from_millis(4);
-        let load = Load::start(&[aim]);
-        for fault in faults {
-            self.world.gateway.inject(fault.clone());
-        }
-        let parameters = self.parameters(asked);
-        let (event, job) = match asked {
-            Asked::Direct => (parameters.to_string(), None),
-            Asked::Job | Asked::Check => {
-                let job = self.world.jobs.create_job(&parameters.to_string());
-                (self.world.jobs.event(&job).to_string(), Some(job))
-            }
-        };
-        let deliveries = self.lambda.deliver(event.as_bytes()).await.unwrap();
-        let calls = self.world.gateway.calls();
-        let hit = self.world.gateway.fault_hit();
-        self.world.gateway.clear_faults();
-        let answer = match &job {
-            Some(job) => Answer::of_job(&self.world.jobs.state(job).unwrap()),
-            None => Answer::of_direct(&deliveries.last().unwrap().outcome),
-        };
-        self.world.gateway.reset_calls();
-        self.lambda.deliver_once(&deliveries[0].request_id, event.as_bytes()).await.unwrap();
-        let further_writes = self.world.gateway.calls().iter().filter(|call| is_write(call)).count();
-        let accepted = job.as_ref().map_or(1, |job| self.world.jobs.accepted(job));
-        let report = load.stop().await.unwrap();
-        Ended {
-            answer,
-            rules: self.rules().await.iter().map(|rule| (port_of(self, rule), weights(rule))).collect(),
-            calls,
-            hit,
-            accepted,
-            further_writes,
-            failed_requests: report.failed(),
-            versions: report.versions("live").into_keys().collect(),
-        }
-    }
-}
-
-fn port_of(arena: &Arena, rule: &AwsRule) -> i32 {
-    let listener = arena.listener_of(rule);
-    *arena.balancer.listeners.iter().find(|(_, arn)| *arn == listener).unwrap().0
-}
-
-/// Whether a call changes something at AWS other than the job.
-pub fn is_write(call: &Call) -> bool {
-    call.action.starts_with("Modify") || call.action == "AddTags"
-}
-
-/// The groups of a rule's forward with their weights, by name.
-pub fn weights(rule: &AwsRule) -> Vec<(String, i32)> {
-    let forward = rule.actions().iter().find_map(|action| action.forward_config()).unwrap();
-    let name = |arn: &str| arn.split('/').nth(1).unwrap().to_owned();
-    let groups = forward.target_groups().iter();
-    let mut weights: Vec<_> =
-        groups.map(|group| (name(group.target_group_arn().unwrap()), group.weight().unwrap_or(1))).collect();
-    weights.sort();
-    weights
 }

@@ -3,7 +3,8 @@
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 
 use crate::arena::{Arena, Asked, Balancer};
-use crate::outcome::{Answer, Traffic};
+use crate::outcome::Answer;
+use crate::rules::{Traffic, traffic, weights};
 
 fn stays(action: &str, number: usize, kind: FaultKind) -> Fault {
     Fault { at: At::Action(action.to_owned(), number), kind, lasts: Lasts::ForGood }
@@ -21,9 +22,9 @@ async fn a_live_rule_that_stays_unavailable_fails_the_job_and_tells_how_each_rul
         }
         assert!(message.contains("port 80, default action forwards to Code1 0, Code2 100"), "{message}");
         assert!(message.contains("port 80, rule 10 (path-pattern /api/*) forwards to Code1 100, Code2 0"), "{message}");
-        assert_eq!(ended.failed_requests, 0);
+        assert_eq!(ended.fault_of_requests(), None);
         // The further delivery, without the fault, has finished it: what the message said.
-        assert_eq!(ended.traffic(), Traffic::Flipped);
+        assert_eq!(traffic(&ended.further[0].rules), Traffic::Flipped);
     }
 }
 
@@ -61,13 +62,13 @@ async fn a_service_that_was_live_already_is_not_set_back_with_the_others() {
         Answer::of_job(&arena.world.jobs.state(&job).unwrap())
     };
     assert_eq!(flip("c-code2").await, Answer::Succeeded);
-    let before: Vec<_> = arena.rules().await.iter().map(crate::arena::weights).collect();
+    let before: Vec<_> = arena.rules().await.iter().map(weights).collect();
     arena.world.gateway.reset_calls();
     arena.world.gateway.inject(stays("ModifyRule", 1, FaultKind::AccessDenied));
     let answer = flip("a-code2,b-code2,c-code2").await;
     let Answer::Failed(r#type, message) = &answer else { panic!("{answer:?}") };
     assert_eq!(r#type, "PermissionError");
     assert!(message.contains("Every rule was set back"), "{message}");
-    let after: Vec<_> = arena.rules().await.iter().map(crate::arena::weights).collect();
+    let after: Vec<_> = arena.rules().await.iter().map(weights).collect();
     assert_eq!(before, after);
 }

@@ -1,56 +1,97 @@
 //! The deployer against a roll-back: whatever the order of their calls, what goes live is never what is being rebuilt.
 //!
-//! The deployer stops at its i-th call while the roll-back runs until its j-th, then the deployer runs to its end, then
-//! the roll-back: for every i and j. Likewise the other way round.
+//! What is enumerated: one begins and stops at its i-th call; the other runs until its j-th; the first runs to its end;
+//! then the other does. For every i and j, and with either as the first: one switch each, not every merge of the two.
+//!
+//! The deployer waits longer between its fence and its second look than any plan of a flip lives. Here it does not wait;
+//! the gateway holds its second look until the roll-back's process, where it has begun, has ended with its plan. A call
+//! that the process had under way takes its effect before that look.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use local_aws::gateway::At;
+use local_aws::gateway::{At, Call, Gateway, Pause};
+use local_aws::jobs::JobState;
+use local_aws::lambda::Lambda;
+use local_aws::world::{DEPLOYER_ROLE, LAMBDA_ROLE};
 use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::arena::{Arena, Balancer};
-use crate::deployer::Build;
+use crate::deployer::{Build, PATIENT};
 use crate::outcome::Answer;
 
-/// Each waits for the deployer's second look most of the time.
-const WORLDS: usize = 12;
-/// The function's whole time, in milliseconds: no plan of its lives longer than the deployer waits.
-const FUNCTION: u64 = 1400;
-const SETTLE: &str = "2";
-const DEPLOYER: usize = 11;
-const FLIP: usize = 20;
+const WORLDS: usize = 4;
 
+/// Who begins.
 #[derive(Clone, Copy, Debug)]
-enum Order {
-    /// The deployer begins.
-    DeployerFirst(usize, usize),
-    /// The roll-back begins.
-    FlipFirst(usize, usize),
+enum First {
+    Deployer,
+    Flip,
+}
+
+/// Who begins, and at which call each stops.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    first: First,
+    deployer: usize,
+    flip: usize,
+}
+
+/// What the two call where each is alone.
+struct Clean {
+    deployer: usize,
+    /// The deployer's first call of its second look.
+    look: usize,
+    flip: usize,
+}
+
+impl Clean {
+    async fn of(arena: &mut Arena) -> Self {
+        arena.reset().await;
+        assert!(Build::new("v3").run(arena, "build-1", PATIENT).await.status.success());
+        let deployer = arena.world.gateway.calls();
+        let fence = deployer.iter().position(|call| call.action == "AddTags").unwrap();
+        arena.reset().await;
+        let (_, event) = roll_back(arena);
+        arena.lambda.deliver(event.as_bytes()).await.unwrap();
+        let of_flip = |call: &&Call| call.caller.role == LAMBDA_ROLE;
+        let flip = arena.world.gateway.calls().iter().filter(of_flip).count();
+        Self { deployer: deployer.len(), look: fence + 2, flip }
+    }
+
+    fn orders(&self) -> Vec<Order> {
+        let stops = (1..=self.deployer).flat_map(|deployer| (1..=self.flip).map(move |flip| (deployer, flip)));
+        let both = |(deployer, flip)| [First::Deployer, First::Flip].map(|first| Order { first, deployer, flip });
+        stops.flat_map(both).collect()
+    }
+}
+
+/// A job that makes what is on the test port live, and its event.
+fn roll_back(arena: &Arena) -> (String, String) {
+    let parameters = json!({ "ElbName": "shop", "PromoteTo": "Code2", "Execution": "roll-back" });
+    let job = arena.world.jobs.create_job(&parameters.to_string());
+    let event = arena.world.jobs.event(&job).to_string();
+    (job, event)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_roll_back_and_a_deployer_at_once_never_make_live_what_is_being_rebuilt() {
-    let mut orders = Vec::new();
-    let every = if std::env::var_os("LONG").is_some() { 1 } else { 3 };
-    for deployer in 1..=DEPLOYER {
-        for flip in (1..=FLIP).step_by(every) {
-            orders.extend([Order::DeployerFirst(deployer, flip), Order::FlipFirst(deployer, flip)]);
-        }
-    }
-    println!("{} orders", orders.len());
-    let orders = Arc::new(Mutex::new(orders));
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
-    let worlds: Vec<Arena> = worlds.collect().await;
+    let mut worlds: Vec<Arena> = worlds.collect().await;
+    let clean = Clean::of(&mut worlds[0]).await;
+    let orders = clean.orders();
+    println!("{} orders of {} calls and {} calls", orders.len(), clean.deployer, clean.flip);
+    let (orders, look) = (Arc::new(Mutex::new(orders)), clean.look);
     let runs = worlds.into_iter().map(|mut arena| {
         let orders = Arc::clone(&orders);
         tokio::spawn(async move {
             let (mut wrong, mut ends) = (Vec::new(), [0; 4]);
             loop {
                 let Some(order) = orders.lock().await.pop() else { return (wrong, ends) };
-                let (built, flipped, fault) = run(&mut arena, order).await;
+                let (built, flipped, fault) = run(&mut arena, order, look).await;
                 ends[usize::from(built) * 2 + usize::from(flipped)] += 1;
                 wrong.extend(fault.map(|what| format!("{order:?}: {what}")));
             }
@@ -67,69 +108,128 @@ async fn a_roll_back_and_a_deployer_at_once_never_make_live_what_is_being_rebuil
     assert!(ends[1] > 0 && ends[2] > 0, "each of the two must win somewhere: {ends:?}");
 }
 
-/// Whether the build was written, whether the traffic was flipped, and what is wrong.
-async fn run(arena: &mut Arena, order: Order) -> (bool, bool, Option<String>) {
-    arena.reset().await;
-    let gateway = &arena.world.gateway;
-    let build = Build::new("v3");
-    let lambda = arena.world.lambda_with(Duration::from_millis(FUNCTION), [("CALL_TIMEOUT_MS", "5000")]).unwrap();
-    let parameters = json!({ "ElbName": "shop", "PromoteTo": "Code2", "Execution": "roll-back" });
-    let job = arena.world.jobs.create_job(&parameters.to_string());
-    let event = arena.world.jobs.event(&job).to_string();
-    let (Order::DeployerFirst(i, j) | Order::FlipFirst(i, j)) = order;
-    let deployer_stops = gateway.pause_at(At::Role("deployer".to_owned(), i));
-    let flip_stops = gateway.pause_at(At::Role("blue-green-flip".to_owned(), j));
-    let deploying = build.run(arena, "build-1", SETTLE, "30");
-    let flipping = lambda.deliver_once("roll-back", event.as_bytes());
-    tokio::pin!(deploying, flipping);
-    let (mut deployed, mut flipped) = (None, None);
-    // Each runs until it stops at its call, or to its end where it makes fewer.
-    macro_rules! until {
-        ($stopped:expr, $running:expr, $ended:ident) => {
-            if $ended.is_none() {
+/// Somebody who runs until it is stopped, or to its end.
+struct Runner<F: Future> {
+    running: Pin<Box<F>>,
+    begun: bool,
+    ended: Option<F::Output>,
+}
+
+impl<F: Future> Runner<F> {
+    fn new(running: F) -> Self {
+        Self { running: Box::pin(running), begun: false, ended: None }
+    }
+
+    /// Runs until something else has happened, or to the end.
+    async fn until(&mut self, stopped: impl Future<Output = ()>) {
+        self.begun = true;
+        if self.ended.is_none() {
+            tokio::select! {
+                output = &mut self.running => self.ended = Some(output),
+                () = stopped => {}
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        self.until(std::future::pending()).await;
+    }
+}
+
+/// Both at once, each with the call that it is stopped at.
+struct Round<D: Future, F: Future> {
+    deployer: Runner<D>,
+    flip: Runner<F>,
+    /// Holds the deployer's second look, unless the deployer is to stop there anyway.
+    look: Option<Pause>,
+    flip_stops: Option<Pause>,
+    lambda: Lambda,
+    gateway: Gateway,
+}
+
+impl<D: Future, F: Future> Round<D, F> {
+    /// The deployer runs on; no plan outlives its wait before the second look.
+    async fn deploy(&mut self, stopped: impl Future<Output = ()>) {
+        tokio::pin!(stopped);
+        if let Some(look) = self.look.take() {
+            let mut reached = false;
+            let first = async {
                 tokio::select! {
-                    () = $stopped.reached() => {}
-                    output = &mut $running => $ended = Some(output),
+                    () = look.reached() => reached = true,
+                    () = &mut stopped => {}
                 }
+            };
+            self.deployer.until(first).await;
+            if !reached {
+                self.look = Some(look);
+                return;
             }
-        };
-    }
-    match order {
-        Order::DeployerFirst(..) => {
-            until!(deployer_stops, deploying, deployed);
-            until!(flip_stops, flipping, flipped);
-            deployer_stops.release();
-            if deployed.is_none() {
-                // The roll-back hangs meanwhile: only its own deadline ends its plan.
-                let (output, ended) = futures::join!(&mut deploying, async {
-                    if flipped.is_none() { Some((&mut flipping).await) } else { flipped.take() }
-                });
-                (deployed, flipped) = (Some(output), ended);
-            }
-            flip_stops.release();
+            self.end_plan().await;
         }
-        Order::FlipFirst(..) => {
-            until!(flip_stops, flipping, flipped);
-            until!(deployer_stops, deploying, deployed);
-            flip_stops.release();
-            if flipped.is_none() {
-                flipped = Some((&mut flipping).await);
-            }
-            deployer_stops.release();
+        self.deployer.until(stopped).await;
+    }
+
+    /// The roll-back's process ends, where it has begun, and its plan with it; not so the calls that it has under way.
+    async fn end_plan(&mut self) {
+        if !self.flip.begun || self.flip.ended.is_some() {
+            return;
+        }
+        self.lambda.kill();
+        self.flip.finish().await;
+        self.flip_stops = None;
+        let under_way = |call: &Call| call.caller.role == LAMBDA_ROLE && call.answered.is_none();
+        while self.gateway.calls().iter().any(under_way) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
-    let deployed = match deployed {
-        Some(output) => output,
-        None => deploying.await,
+}
+
+/// Whether the build was written, whether the traffic was flipped, and what is wrong.
+async fn run(arena: &mut Arena, order: Order, look: usize) -> (bool, bool, Option<String>) {
+    arena.reset().await;
+    let gateway = arena.world.gateway.clone();
+    let build = Build::new("v3");
+    let (job, event) = roll_back(arena);
+    let deployer_stops = gateway.pause_at(At::Role(DEPLOYER_ROLE.to_owned(), order.deployer));
+    let mut round = Round {
+        deployer: Runner::new(build.run(arena, "build-1", PATIENT)),
+        flip: Runner::new(arena.lambda.deliver_once("roll-back", event.as_bytes())),
+        look: (order.deployer != look).then(|| gateway.pause_at(At::Role(DEPLOYER_ROLE.to_owned(), look))),
+        flip_stops: Some(gateway.pause_at(At::Role(LAMBDA_ROLE.to_owned(), order.flip))),
+        lambda: arena.lambda.clone(),
+        gateway: gateway.clone(),
     };
-    let first = match flipped {
-        Some(invocation) => invocation.unwrap(),
-        None => flipping.await.unwrap(),
-    };
+    match order.first {
+        First::Deployer => {
+            round.deploy(deployer_stops.reached()).await;
+            let flip_stops = round.flip_stops.take().unwrap();
+            round.flip.until(flip_stops.reached()).await;
+            round.flip_stops = Some(flip_stops);
+            if order.deployer == look {
+                round.end_plan().await;
+            }
+            deployer_stops.release();
+            round.deploy(std::future::pending()).await;
+            round.flip_stops = None;
+            round.flip.finish().await;
+        }
+        First::Flip => {
+            let flip_stops = round.flip_stops.take().unwrap();
+            round.flip.until(flip_stops.reached()).await;
+            round.flip_stops = Some(flip_stops);
+            round.deploy(deployer_stops.reached()).await;
+            round.flip_stops = None;
+            round.flip.finish().await;
+            deployer_stops.release();
+            round.deploy(std::future::pending()).await;
+        }
+    }
+    let deployed = round.deployer.ended.take().unwrap();
+    drop(round);
+    gateway.idle().await;
     // Lambda delivers again what ended with an error.
-    drop(first);
-    if arena.world.jobs.state(&job) == Some(local_aws::jobs::JobState::InProgress) {
-        lambda.deliver(event.as_bytes()).await.unwrap();
+    if arena.world.jobs.state(&job) == Some(JobState::InProgress) {
+        arena.lambda.deliver(event.as_bytes()).await.unwrap();
     }
     let answer = Answer::of_job(&arena.world.jobs.state(&job).unwrap());
     let built = deployed.status.success();

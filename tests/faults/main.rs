@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod arena;
+mod between;
+mod clients;
 mod concurrency;
 mod deployer;
 mod for_good;
@@ -11,5 +13,9 @@ mod midway;
 mod model;
 mod outcome;
 mod pairs;
+mod rules;
+mod run;
+mod seed;
+mod stays;
 mod sweep;
 mod table;

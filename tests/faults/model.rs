@@ -12,17 +12,27 @@ pub struct Request {
 }
 
 impl Request {
-    fn id(&self) -> (String, Option<Side>) {
+    fn id(&self) -> Id {
         (self.execution.clone(), self.promote_to)
     }
 }
 
 type Id = (String, Option<Side>);
 
+/// How a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Made,
+    Refused,
+    /// The rules disagree and nothing tells what is meant: nobody remembers that it was asked.
+    Unclear,
+}
+
 /// The state of the world, as far as a person cares.
 #[derive(Clone, Debug)]
 pub struct Model {
-    pub live: Side,
+    /// Which group each rule serves: two of the live port, two of the test port.
+    pub rules: [Side; 4],
     images: [String; 2],
     fences: [Option<String>; 2],
     /// Which group the labels call live: written last by a flip.
@@ -31,68 +41,97 @@ pub struct Model {
     past: Vec<(Id, Side)>,
 }
 
+fn whole(live: Side) -> [Side; 4] {
+    [live, live, 1 - live, 1 - live]
+}
+
 impl Default for Model {
     fn default() -> Self {
-        Self {
-            live: 0,
-            images: ["v1".to_owned(), "v2".to_owned()],
-            fences: [None, None],
-            labels: 0,
-            current: None,
-            past: Vec::new(),
-        }
+        let images = ["v1".to_owned(), "v2".to_owned()];
+        Self { rules: whole(0), images, fences: [None, None], labels: 0, current: None, past: Vec::new() }
     }
 }
 
 impl Model {
-    /// Asks for a flip: whether it succeeds.
-    pub fn flip(&mut self, request: &Request) -> bool {
+    /// Asks for a flip.
+    pub fn flip(&mut self, request: &Request) -> End {
         let id = request.id();
-        let image_fits = |side: Side| request.promote_image.as_ref().is_none_or(|image| *image == self.images[side]);
-        let known = self.current.iter().chain(&self.past).find(|(known, _)| *known == id);
-        if let Some((_, side)) = known {
-            return *side == self.live && image_fits(*side);
+        let side_of = |(known, side): &(Id, Side)| (*known == id).then_some(*side);
+        let current = self.current.as_ref().and_then(side_of);
+        let past = self.past.iter().find_map(side_of).filter(|_| current.is_none());
+        let Some(side) = request.promote_to.or(current).or(past).or(self.meant()) else { return End::Unclear };
+        let live = self.live() == Some(side);
+        if past.is_some_and(|asked| !live || asked != side) {
+            self.finish_current();
+            return End::Refused;
         }
-        let side = request.promote_to.unwrap_or(1 - self.live);
-        if !image_fits(side) {
-            return false;
+        let undone = current.is_some() && self.labels == side && self.live() == Some(1 - side);
+        let image_fits = request.promote_image.as_ref().is_none_or(|image| *image == self.images[side]);
+        let fenced = !live && self.fences[side].as_ref().is_some_and(|by| *by != request.execution);
+        if undone || !image_fits || fenced {
+            return End::Refused;
         }
-        if side == self.live {
+        self.labels = side;
+        let moves = self.rules != whole(side);
+        if !moves && current.or(past).is_none() {
             // A flip to the other group that does not hold any more is over.
             let over = self.current.take_if(|(_, current)| *current != side);
             self.past.extend(over);
             self.past.push((id, side));
-            self.labels = side;
-            return true;
+        } else if moves && current.is_none() {
+            self.past.retain(|(known, _)| *known != id);
+            self.past.extend(self.current.replace((id, side)));
         }
-        if self.fences[side].as_ref().is_some_and(|by| *by != request.execution) {
-            return false;
+        if moves {
+            for group in [0, 1] {
+                self.fences[group].take_if(|by| *by == request.execution || (!live && group == side));
+            }
+            self.rules = whole(side);
         }
-        self.past.extend(self.current.replace((id, side)));
-        let theirs = self.fences[1 - side].take_if(|by| *by != request.execution);
-        self.fences = [None, None];
-        self.fences[1 - side] = theirs;
-        (self.live, self.labels) = (side, side);
-        true
+        End::Made
+    }
+
+    /// The group that every live rule serves.
+    fn live(&self) -> Option<Side> {
+        (self.rules[0] == self.rules[1]).then_some(self.rules[0])
+    }
+
+    /// What a request means that names no group: the test port's where all rules agree, else the last flip's.
+    fn meant(&self) -> Option<Side> {
+        let agreed = [0, 1].into_iter().find(|live| self.rules == whole(*live)).map(|live| 1 - live);
+        agreed.or(self.current.as_ref().map(|(_, side)| *side))
+    }
+
+    /// A late request finds live rules apart: the flip that came after it is finished, unless its group is fenced.
+    fn finish_current(&mut self) {
+        let side = self.current.as_ref().map(|(_, side)| *side).filter(|side| self.fences[*side].is_none());
+        if let (None, Some(side)) = (self.live(), side) {
+            (self.rules, self.labels) = (whole(side), side);
+        }
     }
 
     /// Runs a check: it ends the journal of a flip that was made and undone by hand, else it mends the labels.
     pub fn check(&mut self) {
-        match self.current.take_if(|(_, side)| *side == self.labels && *side != self.live) {
+        let Some(live) = self.live() else { return };
+        match self.current.take_if(|(_, side)| *side == self.labels && *side != live) {
             Some(undone) => self.past.push(undone),
-            None => self.labels = self.live,
+            None => self.labels = live,
         }
     }
 
-    /// Runs the deployer.
-    pub fn build(&mut self, execution: &str) {
-        self.fences[1 - self.live] = Some(execution.to_owned());
+    /// Runs the deployer: whether it fences the test side, which it does only where all rules agree.
+    pub fn build(&mut self, execution: &str) -> bool {
+        let agreed = self.rules == whole(self.rules[0]);
+        if agreed {
+            self.fences[1 - self.rules[0]] = Some(execution.to_owned());
+        }
+        agreed
     }
 
     /// The build of the test side is deployed.
     pub fn deployed(&mut self, image: &str) -> Side {
-        self.images[1 - self.live] = image.to_owned();
-        1 - self.live
+        self.images[1 - self.rules[0]] = image.to_owned();
+        1 - self.rules[0]
     }
 
     /// Takes every fence off.
@@ -100,8 +139,8 @@ impl Model {
         self.fences = [None, None];
     }
 
-    /// A person exchanges the groups at the console.
-    pub fn swap_by_hand(&mut self) {
-        self.live = 1 - self.live;
+    /// A person exchanges the groups of one rule at the console.
+    pub fn turn_by_hand(&mut self, rule: usize) {
+        self.rules[rule] = 1 - self.rules[rule];
     }
 }

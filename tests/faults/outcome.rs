@@ -4,6 +4,9 @@ use local_aws::gateway::Call;
 use local_aws::jobs::JobState;
 use local_aws::lambda::Outcome;
 
+use crate::clients::Seen;
+use crate::rules::{RuleState, Traffic, traffic};
+
 /// What whoever asked was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -33,56 +36,58 @@ impl Answer {
     }
 }
 
-/// Where the traffic is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Traffic {
-    /// As before, on every rule.
-    Before,
-    /// Flipped, on every rule.
-    Flipped,
-    /// Some rules one way, some the other.
-    Split,
+/// One more delivery of the event, after its end.
+#[derive(Debug)]
+pub struct Further {
+    /// Whether anything told this process that the event is over: it saw its end, or the journal has been written.
+    pub noted: bool,
+    pub outcome: Outcome,
+    pub calls: Vec<Call>,
+    /// Each rule afterwards.
+    pub rules: Vec<RuleState>,
 }
 
 /// How a run ended.
 #[derive(Debug)]
 pub struct Ended {
     pub answer: Answer,
-    /// Each rule's port and weights.
-    pub rules: Vec<(i32, Vec<(String, i32)>)>,
-    /// The calls until the last delivery ended, not those of the further one.
+    /// Whether there was no job.
+    pub direct: bool,
+    /// Each rule, before the further deliveries.
+    pub rules: Vec<RuleState>,
+    /// The calls until the last delivery ended, not those of the further ones.
     pub calls: Vec<Call>,
     /// Whether every fault struck.
     pub hit: bool,
+    /// Whether a delivery was ended by the function's time-out.
+    pub timed_out: bool,
     /// Terminal results that CodePipeline accepted.
     pub accepted: usize,
-    /// Writes that one more delivery made.
-    pub further_writes: usize,
-    pub failed_requests: usize,
-    pub versions: Vec<String>,
+    /// To the same process, and to a fresh one.
+    pub further: [Further; 2],
+    pub seen: Seen,
 }
 
 impl Ended {
     pub fn traffic(&self) -> Traffic {
-        let serves = |live: &str| {
-            self.rules.iter().all(|(port, weights)| {
-                let wanted = if *port == 80 { live == "code1" } else { live != "code1" };
-                let serving = if wanted { "code1" } else { "code2" };
-                weights.iter().all(|(group, weight)| (*weight == 100) == group.ends_with(serving))
-            })
-        };
-        match (serves("code1"), serves("code2")) {
-            (true, _) => Traffic::Before,
-            (_, true) => Traffic::Flipped,
-            _ => Traffic::Split,
-        }
+        traffic(&self.rules)
+    }
+
+    /// Whether time was over before the fault struck, before the rules were read a last time, or before the answer.
+    pub fn is_cut_short(&self) -> bool {
+        let unread = matches!(&self.answer, Answer::Failed(_, message) if message.contains("not known whether it was done"));
+        !self.hit || self.timed_out || unread || self.answer == Answer::Silence
     }
 
     /// What is wrong with this end of a flip, if anything is.
     pub fn fault(&self) -> Option<String> {
-        match (&self.answer, self.traffic()) {
-            (Answer::Succeeded, Traffic::Flipped) | (Answer::Failed(..), Traffic::Before) => {}
+        let version = match (&self.answer, self.traffic()) {
+            (Answer::Succeeded, Traffic::Flipped) => "v2",
+            (Answer::Failed(..), Traffic::Before) => "v1",
             (answer, traffic) => return Some(format!("answer {answer:?}, traffic {traffic:?}")),
+        };
+        if self.seen.after.iter().any(|versions| versions.iter().ne([version])) {
+            return Some(format!("the rules answered {:?} afterwards, not {version}", self.seen.after));
         }
         self.fault_besides_traffic()
     }
@@ -92,15 +97,47 @@ impl Ended {
         if self.accepted != 1 {
             return Some(format!("{} terminal results were accepted", self.accepted));
         }
-        if self.further_writes > 0 {
-            return Some(format!("a further delivery made {} writes", self.further_writes));
+        if self.timed_out {
+            return Some("the function did not end before its time-out".to_owned());
         }
-        if self.failed_requests > 0 {
-            return Some(format!("{} requests failed", self.failed_requests));
+        let further = self.further.iter().zip(["the same", "a fresh"]);
+        if let Some(what) =
+            further.filter_map(|(further, process)| Some(format!("{process} process: {}", self.not_over(further)?))).next()
+        {
+            return Some(format!("a further delivery to {what}"));
         }
-        self.versions
-            .iter()
-            .find(|version| !matches!(version.as_str(), "v1" | "v2"))
-            .map(|other| format!("version {other} was served"))
+        self.fault_of_requests()
     }
+
+    /// What is wrong with what the clients saw.
+    pub fn fault_of_requests(&self) -> Option<String> {
+        if self.seen.failed > 0 {
+            return Some(format!("{} requests failed", self.seen.failed));
+        }
+        let other = self.seen.versions.iter().find(|version| !matches!(version.as_str(), "v1" | "v2"));
+        other.map(|other| format!("version {other} was served"))
+    }
+
+    /// What a further delivery did although the event is over. Where not one tag could be written, only the process that
+    /// saw the end knows of it: a fresh one may flip, as the README says.
+    fn not_over(&self, further: &Further) -> Option<String> {
+        // A job that is over counts as answered; a direct call has the same answer again.
+        let expected = !self.direct || self.answer == Answer::Succeeded;
+        if matches!(further.outcome, Outcome::Answer(_)) != expected {
+            return Some(format!("{:?}", further.outcome));
+        }
+        if !further.noted {
+            return None;
+        }
+        let writes: Vec<_> = further.calls.iter().filter(|call| is_write(call)).map(|call| &call.action).collect();
+        if !writes.is_empty() {
+            return Some(format!("made the writes {writes:?}"));
+        }
+        (further.rules != self.rules).then(|| format!("left the rules {:?}", further.rules))
+    }
+}
+
+/// Whether a call changes something at AWS other than the job.
+pub fn is_write(call: &Call) -> bool {
+    call.action.starts_with("Modify") || call.action == "AddTags"
 }

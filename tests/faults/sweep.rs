@@ -6,8 +6,9 @@ use futures::StreamExt;
 use local_aws::gateway::{At, Call, Fault, FaultKind, Lasts};
 use tokio::sync::Mutex;
 
-use crate::arena::{Arena, Asked, Balancer, is_write};
-use crate::outcome::{Answer, Ended, Traffic};
+use crate::arena::{Arena, Asked, Balancer};
+use crate::outcome::{Answer, Ended, is_write};
+use crate::rules::Traffic;
 use crate::table::Table;
 
 /// How many worlds work side by side: most of the time a run waits for a time-out.
@@ -22,7 +23,7 @@ struct Case {
 }
 
 async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<String>) -> (Table, usize) {
-    let worlds = futures::stream::iter(0..WORLDS).map(|_| async { Arena::new(balancer).await }).buffered(WORLDS);
+    let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(balancer)).buffered(WORLDS);
     let mut worlds: Vec<Arena> = worlds.collect().await;
     let clean = worlds[0].run(asked, &[]).await;
     assert_eq!(fault_of(&clean), None, "{clean:#?}");

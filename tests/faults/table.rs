@@ -5,7 +5,8 @@ use std::path::Path;
 
 use local_aws::gateway::{FaultKind, Lasts};
 
-use crate::outcome::{Answer, Ended, Traffic};
+use crate::outcome::{Answer, Ended};
+use crate::rules::Traffic;
 
 const PHASES: [&str; 6] = ["reading", "journal", "live rules", "test rules and labels", "second look", "answer"];
 const BEGIN: &str = "<!-- written by the sweep: begin -->";

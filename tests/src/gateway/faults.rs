@@ -159,7 +159,10 @@ impl Faults {
 
     pub(super) fn pause_at(&self, at: At) -> Pause {
         let state = Arc::new(watch::Sender::new(PauseState::Waiting));
-        lock(&self.pauses).push((at, Arc::clone(&state)));
+        let mut pauses = lock(&self.pauses);
+        // Those that were given up before their call came would stand in the way of this one.
+        pauses.retain(|(_, state)| *state.borrow() != PauseState::Released);
+        pauses.push((at, Arc::clone(&state)));
         Pause { state }
     }
 

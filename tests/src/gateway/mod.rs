@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use answer::ServiceError;
@@ -85,6 +86,8 @@ struct Inner {
     throttle: Mutex<Option<Arc<Throttle>>>,
     kills: Mutex<HashMap<String, Kill>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
+    /// How many calls are under way.
+    under_way: watch::Sender<usize>,
 }
 
 impl Gateway {
@@ -104,6 +107,7 @@ impl Gateway {
             throttle: Mutex::default(),
             kills: Mutex::default(),
             policies: Mutex::default(),
+            under_way: watch::Sender::new(0),
         });
         let shared = Arc::clone(&inner);
         let serving = tokio::spawn(each_connection(listener, move |stream| serve::connection(Arc::clone(&shared), stream)));
@@ -168,6 +172,12 @@ impl Gateway {
     /// Holds a call before it takes effect, until the pause is released or dropped.
     pub fn pause_at(&self, at: At) -> Pause {
         self.0.inner.faults.pause_at(at)
+    }
+
+    /// Waits until no call is under way: one that has begun takes its effect, even where its caller is gone.
+    pub async fn idle(&self) {
+        // The sender is held here: waiting cannot fail.
+        let _ = self.0.inner.under_way.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// Says how the process of a principal (`role/session`) is killed.

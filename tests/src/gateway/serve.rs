@@ -91,7 +91,14 @@ impl Inner {
         if request.by_operator() {
             return Outcome::Answer(self.answer(parts, body, &request, None).await);
         }
-        let call = self.log.arrive(&request);
+        self.under_way.send_modify(|calls| *calls += 1);
+        let outcome = self.handle_counted(parts, body, &request).await;
+        self.under_way.send_modify(|calls| *calls -= 1);
+        outcome
+    }
+
+    async fn handle_counted(&self, parts: &Parts, body: Bytes, request: &Request) -> Outcome {
+        let call = self.log.arrive(request);
         let behaviour = *lock(&self.behaviour);
         tokio::time::sleep(behaviour.delay).await;
         self.faults.hold(&call).await;
@@ -105,13 +112,13 @@ impl Inner {
             Some(FaultKind::Hang) => return Outcome::Silence,
             Some(FaultKind::Status500) => Some(ServiceError::server(500)),
             Some(FaultKind::Status503) => Some(ServiceError::server(503)),
-            Some(FaultKind::Throttled) => Some(ServiceError::throttled(&request)),
-            Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(&request)),
-            _ => self.throttled(&request).or_else(|| self.denied(&request)),
+            Some(FaultKind::Throttled) => Some(ServiceError::throttled(request)),
+            Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(request)),
+            _ => self.throttled(request).or_else(|| self.denied(request)),
         };
         let answer = match refusal {
-            Some(error) => error.answer(&request),
-            None => self.answer(parts, body, &request, behaviour.page_size).await,
+            Some(error) => error.answer(request),
+            None => self.answer(parts, body, request, behaviour.page_size).await,
         };
         match fault {
             Some(FaultKind::KillAfter) => {

@@ -18,7 +18,7 @@ use crate::gateway::lock;
 use environment::Environment;
 
 /// Lambda delivers an asynchronous event at most this often (Lambda developer guide, "Error handling for asynchronous invocations").
-const DELIVERIES: usize = 3;
+pub const DELIVERIES: usize = 3;
 
 /// One execution environment of a function, and its event queue. Clones are the same one.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct Lambda(Arc<Inner>);
 struct Inner {
     binary: PathBuf,
     settings: HashMap<String, String>,
-    timeout: Duration,
+    timeout: Mutex<Duration>,
     echo: Mutex<bool>,
     after: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     /// Held during an invocation: an environment serves one at a time.
@@ -94,7 +94,7 @@ impl Lambda {
         Ok(Self(Arc::new(Inner {
             binary: binary.to_owned(),
             settings,
-            timeout,
+            timeout: Mutex::new(timeout),
             echo: Mutex::new(false),
             after: Mutex::default(),
             environment: tokio::sync::Mutex::default(),
@@ -105,6 +105,11 @@ impl Lambda {
     /// Whether the function's output is shown on standard error too.
     pub fn set_echo(&self, echo: bool) {
         *lock(&self.0.echo) = echo;
+    }
+
+    /// How long later invocations may take. The process stays the one it is.
+    pub fn set_timeout(&self, timeout: Duration) {
+        *lock(&self.0.timeout) = timeout;
     }
 
     /// Has `call` called after every invocation.
@@ -168,7 +173,8 @@ impl Lambda {
         environment.ready().await;
         let cold_start = cold_start.map(|begun| begun.elapsed());
         let begun = Instant::now();
-        let outcome = environment.invoke(request_id, event, self.0.timeout).await;
+        let timeout = *lock(&self.0.timeout);
+        let outcome = environment.invoke(request_id, event, timeout).await;
         let duration = begun.elapsed();
         if matches!(outcome, Outcome::Crashed | Outcome::TimedOut) {
             *lock(&self.0.process) = None;
@@ -185,6 +191,14 @@ impl Lambda {
         let after = lock(&self.0.after).clone();
         after.iter().for_each(|call| call());
         Ok(Invocation { outcome, request_id: request_id.to_owned(), duration, cold_start, logs })
+    }
+
+    /// Ends the environment between two invocations, as Lambda does whenever it likes: the next one starts a new process.
+    pub async fn retire(&self) {
+        if let Some(mut environment) = self.0.environment.lock().await.take() {
+            *lock(&self.0.process) = None;
+            environment.end().await;
+        }
     }
 
     /// Kills the process at once, where one lives: SIGKILL, as a crash or an operator would.
