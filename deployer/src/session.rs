@@ -8,7 +8,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
 use blue_green::aws::exposure::{Exposure, exposure};
-use blue_green::aws::failure::AwsFailure;
+use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::observe::Reader;
 use blue_green::aws::running::Ecs;
 
@@ -99,13 +99,4 @@ async fn credentials(config: &SdkConfig) -> Result<(), Failure> {
         Err(CredentialsError::CredentialsNotLoaded(_)) => Err(none()),
         Err(error) => Err(Failure::Credentials(root(&error))),
     }
-}
-
-/// The innermost cause: the outer ones only say that something failed.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
