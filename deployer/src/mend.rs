@@ -1,6 +1,7 @@
 //! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
 
-use blue_green::topology::{Condition, Rule, RuleId};
+use blue_green::journal::{FLIP, FlipId, NO_FENCE, PAST, Past};
+use blue_green::topology::{Condition, Rule, RuleId, arn_tail};
 use serde_json::{Value, json};
 use shell_words::quote;
 
@@ -8,6 +9,15 @@ use shell_words::quote;
 #[must_use]
 pub fn tag(arns: &[&str], key: &str, value: &str) -> String {
     format!("aws elbv2 add-tags --resource-arns {} --tags Key={key},Value={value}", arns.join(" "))
+}
+
+/// Ends the journal of a flip that is over, on both groups of its pair: in one call it goes and joins the earlier ids, so
+/// that a late copy of its event changes nothing. What a check writes where a flip was undone by hand.
+#[must_use]
+pub fn end(promoted: &str, retired: &str, id: &FlipId, past: &Past) -> String {
+    let past = past.with(id, arn_tail(promoted));
+    let past = format!("Key={PAST},Value={past}");
+    format!("{} {}", tag(&[promoted, retired], FLIP, NO_FENCE), quote(&past))
 }
 
 /// Makes one group live everywhere, whatever the rules say now, keeping everything else in them.

@@ -8,6 +8,8 @@ mod faults;
 mod fence;
 mod plan;
 mod running;
+mod shell;
 mod stage;
 mod status;
+mod undone;
 mod unfence;

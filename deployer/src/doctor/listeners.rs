@@ -111,16 +111,21 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
         if serves(live, test) {
             let flip = flip.as_ref().filter(|flip| flip.promoted != *live)?;
-            return Some(Finding::warns(
+            let (live, test) = (topology.describe(live), topology.describe(test));
+            let what = if flip.state == State::Undone {
                 format!(
-                    "flip {} of {} was to make {} live, but {} is: it was never made, or somebody moved the traffic by hand",
-                    flip.id,
-                    flip.time,
-                    topology.describe(test),
-                    topology.describe(live)
-                ),
-                mend::tag(&[live, test], blue_green::journal::FLIP, "-"),
-            ));
+                    "flip {} of {} made {test} live, and somebody put the rules back since: {live} is live, while the labels still tell of \
+                     that flip. A check (\"Action\":\"check\") ends it too; the labels follow with the next one",
+                    flip.id, flip.time
+                )
+            } else {
+                format!(
+                    "flip {} of {} was to make {test} live, but {live} is: it was never made, or somebody moved the traffic by hand. Where \
+                     it is over for good, end it",
+                    flip.id, flip.time
+                )
+            };
+            return Some(Finding::warns(what, flip.end()));
         }
     }
     if let Some(mixed) = twins.iter().map(|twin| &twin.live).find(|side| side.forward.serves() == Serves::Mixed) {
