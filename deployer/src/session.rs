@@ -13,6 +13,7 @@ use blue_green::aws::observe::Reader;
 use blue_green::aws::running::Ecs;
 
 use crate::exit::Failure;
+use crate::security_groups::{Ingress, ingress};
 
 /// Clients, and how long they are given.
 pub struct Session {
@@ -82,6 +83,14 @@ impl Session {
     /// An [`AwsFailure`].
     pub async fn exposure(&self, arn: &str) -> Result<Exposure, AwsFailure> {
         exposure(&self.elb, &self.caller(self.timeout), arn).await
+    }
+
+    /// Reads whom security groups let in.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn ingress(&self, groups: &[String]) -> Result<Vec<Ingress>, AwsFailure> {
+        ingress(&self.config, &self.caller(self.timeout), groups).await
     }
 }
 

@@ -158,7 +158,7 @@ impl Status {
     fn warn(&self) {
         for warning in &self.warnings {
             output::warn(&warning.what);
-            warning.mend.iter().for_each(|mend| output::step(&format!("  {mend}")));
+            warning.mend.iter().chain(&warning.look).for_each(|mend| output::step(&format!("  {mend}")));
         }
     }
 }

@@ -4,9 +4,12 @@
 mod bad_input;
 mod build_json;
 mod doctor;
+mod exposed;
 mod faults;
 mod fence;
+mod mends;
 mod plan;
+mod query;
 mod running;
 mod shell;
 mod stage;

@@ -1,13 +1,8 @@
 //! Runs the command lines that the deployer prints. There is no AWS command line here: the call that it would make is made.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use local_aws::gateway::OPERATOR;
-use local_aws::world::REGION;
 use serde_json::{Map, Value, json};
 
+use crate::query::query;
 use crate::stage::Stage;
 
 /// Runs a command line as a shell would, up to its comment: one command, or several joined by `&&`.
@@ -18,7 +13,9 @@ pub async fn run(stage: &Stage, line: &str) {
         match command {
             ["deployer", arguments @ ..] => stage.deployer(&[arguments, &["--yes"]].concat()).await.ended(0, &[]),
             ["aws", "ecs", "update-service", options @ ..] => scale(stage, &read(options)).await,
-            ["aws", service, verb, options @ ..] => call(stage, service, verb, &read(options)).await,
+            ["aws", service, verb, options @ ..] => {
+                query(&stage.world, service, &pascal(verb), &Value::Object(read(options))).await;
+            }
             other => panic!("no command that is known here: {other:?}"),
         }
     }
@@ -58,44 +55,6 @@ fn value(word: &str) -> Value {
 
 fn pascal(name: &str) -> String {
     name.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
-}
-
-/// A call of the Query protocol; ELB's lists have `.member`, EC2's do not.
-async fn call(stage: &Stage, service: &str, verb: &str, options: &Map<String, Value>) {
-    let (signed, version, member) = match service {
-        "elbv2" => ("elasticloadbalancing", "2015-12-01", ".member"),
-        "ec2" => ("ec2", "2016-11-15", ""),
-        other => panic!("no service that is known here: {other}"),
-    };
-    let mut body = form_urlencoded::Serializer::new(String::new());
-    body.append_pair("Action", &pascal(verb)).append_pair("Version", version);
-    for (name, value) in options {
-        flat(name, value, member, &mut |name, text| {
-            body.append_pair(name, text);
-        });
-    }
-    let scope = format!("{}/20260101/{REGION}/{signed}/aws4_request", stage.world.account());
-    let request = hyper::Request::post(stage.world.endpoint())
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("x-amz-security-token", OPERATOR)
-        .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}"))
-        .body(Full::new(Bytes::from(body.finish())))
-        .unwrap();
-    let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
-    let status = answer.status();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
-    assert!(status.is_success(), "{verb} {options:?}: {}", String::from_utf8_lossy(&body));
-}
-
-fn flat(name: &str, value: &Value, member: &str, put: &mut impl FnMut(&str, &str)) {
-    match value {
-        Value::Array(items) => {
-            (1..).zip(items).for_each(|(number, item)| flat(&format!("{name}{member}.{number}"), item, member, put));
-        }
-        Value::Object(fields) => fields.iter().for_each(|(key, field)| flat(&format!("{name}.{key}"), field, member, put)),
-        Value::String(text) => put(name, text),
-        other => put(name, &other.to_string()),
-    }
 }
 
 async fn scale(stage: &Stage, options: &Map<String, Value>) {

@@ -164,9 +164,13 @@ fn size(live: &TargetGroup, test: &TargetGroup, running: &BTreeMap<String, Runni
         live.healthy()
     );
     let service = running.get(&test.arn).map(|running| running.service.as_str()).or(test.tag(SERVICE));
+    // Enough targets, but ill: more of them would not help.
+    if test.registered() >= needed {
+        return Some(
+            Finding::blocks(what, format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn)).by_looking(),
+        );
+    }
     let mend = match service.and_then(|service| service.split_once('/')) {
-        // Enough targets, but ill: more of them would not help.
-        _ if test.registered() >= needed => format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn),
         Some((cluster, service)) => {
             format!("aws ecs update-service --cluster {cluster} --service {service} --desired-count {needed}")
         }
