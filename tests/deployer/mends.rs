@@ -1,10 +1,15 @@
 //! The doctor's commands, run as they are printed: afterwards it does not find that fault any more.
 
+use std::time::Duration;
+
 use local_aws::world::{Pair, Rule, host, path};
 
 use crate::doctor::{add_rule, blocks, only, sound};
 use crate::shell;
 use crate::stage::Stage;
+
+/// How long tasks may take to come up, on a busy machine.
+const WAIT: Duration = Duration::from_secs(60);
 
 /// Runs the mend of the one finding that blocks; then nothing blocks.
 async fn mended(stage: &Stage) {
@@ -44,6 +49,19 @@ async fn a_missing_test_listener_is_made() {
     mended(&stage).await;
     stage.deployer(&[]).await.ended(0, &[]);
     assert_eq!(stage.code("Code2"), "v9", "the other group of the pair is on the test port");
+}
+
+#[tokio::test]
+async fn a_side_that_is_too_small_is_scaled_up() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(2, 0))).await;
+    stage.service("main", "shop-test", "shop-code2", "registry.example/shop:v2").await;
+    let (what, mend) = blocks(&stage).await;
+    assert!(what.contains("has 0 healthy targets of 0 registered, 2 are required"), "{what}");
+    shell::run(&stage, &mend).await;
+    stage.world.ecs_runner.settled("main", "shop-test", WAIT).await.unwrap();
+    stage.world.load_balancer.wait_healthy(stage.arn("shop-code2"), WAIT).await.unwrap();
+    let run = stage.deployer(&["doctor", "--json"]).await;
+    run.ended(0, &[]);
 }
 
 #[tokio::test]
