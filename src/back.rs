@@ -95,14 +95,43 @@ pub fn kept(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Pro
     (by_flips && !twins.iter().all(as_kept)).then_some(promotion)
 }
 
-/// Whether what came after this flip may be half-done: the labels, which are written last, do not tell that it was made;
-/// or it found its group live, and wrote no label.
+/// The pairs in which something came after this flip that may be half-done: the labels, which are written last, do not
+/// tell that it was made; or it found its group live, and wrote no label.
 #[must_use]
-pub fn may_be_open(topology: &Topology, asked: &Parameters, asker: &Asker) -> bool {
-    let Ok(found) = survey(topology, &asked.ports) else { return false };
-    let open = |pair: &Pair| journalled(topology, pair).is_none_or(|(_, promotion)| !is_made(topology, &promotion));
+pub fn open_after(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Pair> {
+    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
+    let open = |pair: &&Pair| journalled(topology, pair).is_none_or(|(_, promotion)| !is_made(topology, &promotion));
     let earlier = |pair: &&Pair| matches!(standing(topology, pair, &asker.flip), Standing::Earlier { .. });
-    found.pairs.keys().filter(earlier).any(open)
+    found.pairs.keys().filter(earlier).filter(open).cloned().collect()
+}
+
+/// The pairs of this flip in which the journal is not its own any more. Other services' flips are not its business.
+#[must_use]
+pub fn rivals(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Pair> {
+    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
+    let rival = |pair: &&Pair| match standing(topology, pair, &asker.flip) {
+        Standing::Current => false,
+        Standing::Earlier { .. } => true,
+        Standing::New => mentions(asked, topology, pair),
+    };
+    found.pairs.keys().filter(rival).cloned().collect()
+}
+
+/// Whether a request concerns a pair: it names one of the two groups, or names none, and so means the only pair.
+fn mentions(asked: &Parameters, topology: &Topology, pair: &Pair) -> bool {
+    let names = |arn: &str| {
+        let group = topology.group(arn);
+        let called = [Some(arn), group.map(|group| group.name.as_str()), group.and_then(|group| group.identifier())];
+        asked.promote_to.iter().any(|wanted| called.contains(&Some(wanted.as_str())))
+    };
+    asked.promote_to.is_empty() || names(&pair.first) || names(&pair.second)
+}
+
+/// Puts a flip that was made among the earlier ids of its pair, where nothing there knows it.
+#[must_use]
+pub fn join(topology: &Topology, asked: &Parameters, promotion: &Promotion, id: &FlipId) -> Option<Write> {
+    let found = survey(topology, &asked.ports).ok()?;
+    remember(topology, &found, promotion, id, &promotion.promoted)
 }
 
 /// The writes that bring the labels of promotions in line which were made.
@@ -116,8 +145,9 @@ pub fn labels(topology: &Topology, promotions: &[Promotion]) -> Vec<Write> {
 ///
 /// # Errors
 /// An [`Unfit`] where the listeners changed so far that there are no pairs any more.
-pub fn finish(topology: &Topology, asked: &Parameters, promotion: Promotion, id: &FlipId, now: Timestamp) -> Result<Plan, Unfit> {
+pub fn finish(topology: &Topology, asked: &Parameters, promotion: Promotion, now: Timestamp) -> Result<Plan, Unfit> {
     let found = survey(topology, &asked.ports)?;
+    let id = &FlipId::over("");
     let mut plan = Plan::default();
     write_promotion(topology, &found, &promotion, &Author { id, instead_of: None, now }, &mut plan);
     plan.promotions.push(promotion);

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::back::over;
-use crate::intent::{self, Promotion, Standing, standing};
+use crate::intent::{self, Promotion, Standing, marks, standing};
 use crate::journal::FlipId;
-use crate::pairs::stray;
+use crate::pairs::{Pair, stray};
 use crate::parameters::Parameters;
 use crate::rules::{sticky, turn};
 use crate::safety::{self, Blocked, pair_of, twins_of};
@@ -237,6 +237,16 @@ fn fits(topology: &Topology, plan: &Plan) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// How long another flip's writes may be on their way after its journal: a plan is applied for at most 15 seconds, and as
+/// long again counts for calls that AWS takes its time over.
+const STILL_WRITING: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whether another flip began so lately that it may still be writing: then what is right now may be wrong a moment later.
+fn is_contested(topology: &Topology, pair: &Pair, author: &Author<'_>) -> bool {
+    let other = marks(topology, pair).flip.filter(|flip| flip.id != *author.id && author.instead_of != Some(&flip.id));
+    other.is_some_and(|flip| author.now.duration_since(flip.time) < STILL_WRITING)
+}
+
 pub(crate) fn write_promotion(
     topology: &Topology,
     survey: &Survey<'_>,
@@ -247,17 +257,19 @@ pub(crate) fn write_promotion(
     let (live_before, rules_before) = (plan.live.len(), plan.rules().count());
     let mut alone: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (promoted, retired) = (&promotion.promoted, &promotion.retired);
-    for twin in twins_of(survey, promotion) {
-        for (side, serving, resting, writes) in
-            [(twin.live, promoted, retired, &mut plan.live), (twin.test, retired, promoted, &mut plan.rest)]
-        {
-            let sticky = sticky(topology, promotion, &side);
-            let write = turn(topology, &side, serving, resting, sticky.is_some());
-            if let (Some(why), Some(_)) = (sticky, &write) {
-                alone.entry(why).or_default().push(side.describe());
-            }
-            writes.extend(write);
+    let twins = twins_of(survey, promotion);
+    let sides = || twins.iter().flat_map(|twin| [(twin.live, promoted, retired), (twin.test, retired, promoted)]);
+    let wrong = sides().any(|(side, serving, _)| !side.forward.serves_only(serving));
+    // Another flip's write of a rule that is right already would come after this one's look at it.
+    let every = wrong && pair_of(survey, promotion).is_some_and(|pair| is_contested(topology, pair, author));
+    for (number, (side, serving, resting)) in sides().enumerate() {
+        let sticky = sticky(topology, promotion, &side);
+        let write = turn(topology, &side, serving, resting, sticky.is_some(), every);
+        if let (Some(why), Some(_)) = (sticky, &write) {
+            alone.entry(why).or_default().push(side.describe());
         }
+        let writes = if number % 2 == 0 { &mut plan.live } else { &mut plan.rest };
+        writes.extend(write);
     }
     let unnamed = !alone.is_empty()
         && !twins_of(survey, promotion).iter().any(|twin| twin.test.forward.groups().any(|group| group == retired));

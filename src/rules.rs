@@ -19,11 +19,18 @@ pub(crate) fn sticky(topology: &Topology, promotion: &Promotion, side: &Side<'_>
         .then_some("groups with sticky targets may share an action only with group stickiness")
 }
 
-/// The write that makes a side serve `serving`, where it does not yet.
-pub(crate) fn turn(topology: &Topology, side: &Side<'_>, serving: &str, resting: &str, alone: bool) -> Option<Write> {
+/// The write that makes a side serve `serving`, where it does not yet, or in any case.
+pub(crate) fn turn(
+    topology: &Topology,
+    side: &Side<'_>,
+    serving: &str,
+    resting: &str,
+    alone: bool,
+    in_any_case: bool,
+) -> Option<Write> {
     let forward = if alone { one_of_two(side.forward, serving, resting) } else { weighted(side.forward, serving, resting) };
     let there = if alone { forward == *side.forward } else { side.forward.serves_only(serving) };
-    (!there).then(|| Write::Actions {
+    (in_any_case || !there).then(|| Write::Actions {
         rule: side.rule.id.clone(),
         called: side.describe(),
         before: topology.weights(side.forward),

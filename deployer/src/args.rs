@@ -39,7 +39,7 @@ Exit codes:
   2  the command line, the environment or build.json is wrong
   3  refused: the load balancer is not in a state in which this may be done
   4  AWS does not allow a call
-  5  AWS did not answer in time
+  5  AWS failed otherwise: no answer in time, or a call refused for another reason
   1  anything else";
 
 /// What is asked for.

@@ -19,15 +19,15 @@ use crate::refused::Refused;
 pub enum Exit {
     /// Done, or there was nothing to do.
     Done = 0,
-    /// Anything that has no code of its own: a resource that is not there, a disk that is full, Ctrl-C.
+    /// Anything that has no code of its own: a disk that is full, no signal handlers, Ctrl-C.
     Other = 1,
     /// The command line, the environment or build.json is wrong.
     Input = 2,
     /// The load balancer is not in a state in which this may be done.
     Refused = 3,
-    /// AWS does not allow a call.
+    /// AWS does not allow a call, or takes no credentials.
     Permission = 4,
-    /// AWS did not do a call in time.
+    /// AWS failed in another way: no answer in time, one that makes no sense, or a refusal for another reason.
     Unavailable = 5,
 }
 
@@ -85,6 +85,9 @@ pub enum Failure {
          or run this where a role is given"
     )]
     Credentials(String),
+    /// The machine does not do what it always does.
+    #[error("{0}")]
+    System(String),
     /// Ctrl-C, or the end that CodeBuild sends.
     #[error("interrupted; nothing was written. Run it again")]
     Interrupted,
@@ -109,11 +112,10 @@ impl Failure {
             Self::Refused(_) => Exit::Refused,
             Self::Aws(failure) => match failure.class {
                 Class::Permission => Exit::Permission,
-                Class::Transient => Exit::Unavailable,
-                Class::NotFound | Class::Permanent => Exit::Other,
+                Class::Transient | Class::NotFound | Class::Permanent => Exit::Unavailable,
             },
             Self::Credentials(_) => Exit::Permission,
-            Self::Unwritable { .. } | Self::Output(_) | Self::Interrupted => Exit::Other,
+            Self::Unwritable { .. } | Self::Output(_) | Self::System(_) | Self::Interrupted => Exit::Other,
         }
     }
 }

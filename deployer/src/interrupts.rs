@@ -18,7 +18,10 @@ impl Interrupts {
     /// # Errors
     /// Where the system takes no signal handler.
     pub fn listen() -> Result<Self, Failure> {
-        let on = |kind| signal(kind).map_err(|error| Failure::Usage(format!("signals cannot be handled here ({error})")));
+        let on = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::System(format!("signals cannot be handled here ({error}); run it where they can")))
+        };
         Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
     }
 

@@ -18,6 +18,7 @@ mod plan;
 mod progress;
 mod refused;
 mod replace;
+mod security_groups;
 mod session;
 mod sides;
 mod status;

@@ -1,6 +1,7 @@
 //! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
 
-use blue_green::topology::{Condition, Rule, RuleId};
+use blue_green::journal::{FLIP, FlipId, NO_FENCE, PAST, Past};
+use blue_green::topology::{Condition, Rule, RuleId, arn_tail};
 use serde_json::{Value, json};
 use shell_words::quote;
 
@@ -10,26 +11,43 @@ pub fn tag(arns: &[&str], key: &str, value: &str) -> String {
     format!("aws elbv2 add-tags --resource-arns {} --tags Key={key},Value={value}", arns.join(" "))
 }
 
-/// Makes one group live everywhere, whatever the rules say now, keeping everything else in them.
+/// Ends the journal of a flip that is over, on both groups of its pair: in one call it goes and joins the earlier ids, so
+/// that a late copy of its event changes nothing. What a check writes where a flip was undone by hand.
+#[must_use]
+pub fn end(promoted: &str, retired: &str, id: &FlipId, past: &Past) -> String {
+    let past = past.with(id, arn_tail(promoted));
+    let past = format!("Key={PAST},Value={past}");
+    format!("{} {}", tag(&[promoted, retired], FLIP, NO_FENCE), quote(&past))
+}
+
+/// Makes one group live everywhere, whatever the rules say now, keeping everything else in them. What the function is
+/// called in an account nobody here can know.
 #[must_use]
 pub fn promote(load_balancer: &str, to: &str) -> String {
     let payload = json!({ "ElbName": load_balancer, "PromoteTo": to }).to_string();
     format!(
-        "aws lambda invoke --function-name blue-green-flip --cli-binary-format raw-in-base64-out --payload {} /dev/stdout",
+        "aws lambda invoke --function-name FUNCTION_NAME --cli-binary-format raw-in-base64-out --payload {} /dev/stdout",
         quote(&payload)
     )
 }
 
-/// Gives a rule to one group, with the other one beside it at weight 0. Where the rule holds more than a forward action,
-/// the command only shows it: writing the forward alone would lose the rest.
+/// Gives a rule to one group, with the other one beside it at weight 0. None where the rule holds more than one action:
+/// writing the forward alone would lose the rest.
 #[must_use]
-pub fn forward(rule: &Rule, serving: &str, resting: &str) -> String {
+pub fn forward(rule: &Rule, serving: &str, resting: &str) -> Option<String> {
     let actions = forwards(serving, resting);
-    match &rule.id {
-        RuleId::Rule(arn) if rule.actions.len() > 1 => format!("aws elbv2 describe-rules --rule-arns {arn}"),
-        RuleId::Default(listener) if rule.actions.len() > 1 => format!("aws elbv2 describe-listeners --listener-arns {listener}"),
+    (rule.actions.len() <= 1).then(|| match &rule.id {
         RuleId::Rule(arn) => format!("aws elbv2 modify-rule --rule-arn {arn} --actions {actions}"),
         RuleId::Default(listener) => format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions {actions}"),
+    })
+}
+
+/// Shows a rule with all of its actions.
+#[must_use]
+pub fn show(rule: &Rule) -> String {
+    match &rule.id {
+        RuleId::Rule(arn) => format!("aws elbv2 describe-rules --rule-arns {arn}"),
+        RuleId::Default(listener) => format!("aws elbv2 describe-listeners --listener-arns {listener}"),
     }
 }
 

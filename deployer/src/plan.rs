@@ -129,6 +129,8 @@ struct Row {
     phase: &'static str,
     call: &'static str,
     on: String,
+    /// The ARNs that the call names.
+    resources: Vec<String>,
     before: Option<String>,
     after: String,
 }
@@ -203,16 +205,17 @@ fn table(writes: &[&Row]) -> Table {
 
 fn row(phase: &'static str, write: &Write) -> Row {
     match write {
-        Write::Tag { called, tags, .. } => {
+        Write::Tag { groups, called, tags } => {
             let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-            Row { phase, call: "AddTags", on: called.clone(), before: None, after: tags.join("\n") }
+            Row { phase, call: "AddTags", on: called.clone(), resources: groups.clone(), before: None, after: tags.join("\n") }
         }
         Write::Actions { rule, called, before, after, .. } => {
             let call = match rule {
                 RuleId::Rule(_) => "ModifyRule",
                 RuleId::Default(_) => "ModifyListener",
             };
-            Row { phase, call, on: called.clone(), before: Some(before.clone()), after: after.clone() }
+            let resources = vec![rule.arn().to_owned()];
+            Row { phase, call, on: called.clone(), resources, before: Some(before.clone()), after: after.clone() }
         }
     }
 }

@@ -1,12 +1,14 @@
 //! How far the flip that a pair's journal names has come. Pure.
 
 use blue_green::intent::{Promotion, marks};
-use blue_green::journal::FlipId;
+use blue_green::journal::{FlipId, Marks, Past};
 use blue_green::safety::is_made;
 use blue_green::topology::Topology;
 use blue_green::twins::{Pair, Side, Survey};
 use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::mend;
 
 /// How far a flip has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,13 +43,16 @@ pub struct Progress {
     pub moved: Vec<String>,
     /// The other ones.
     pub left: Vec<String>,
+    /// The earlier flips of the pair.
+    past: Past,
 }
 
 impl Progress {
     /// Of the flip that the journal of a pair names, where it names one.
     #[must_use]
     pub fn of(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
-        let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
+        let Marks { flip, past, .. } = marks(topology, pair);
+        let flip = flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
         let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
         let retired = pair.other(promoted);
         let twins = survey.pairs.get(pair)?.iter().map(|index| &survey.twins[*index]);
@@ -64,13 +69,19 @@ impl Progress {
         let told = |sides: Vec<(&Side<'_>, &str, &str)>| sides.into_iter().map(|(side, ..)| side.describe()).collect();
         let (moved, left) = (told(moved), told(left));
         let Promotion { promoted, retired, .. } = promotion;
-        Some(Self { id: flip.id, time: flip.time, promoted, retired, state, moved, left })
+        Some(Self { id: flip.id, time: flip.time, promoted, retired, state, moved, left, past })
     }
 
     /// Of a flip that somebody left half-done.
     #[must_use]
     pub fn half_done(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
         Self::of(topology, survey, pair).filter(|progress| progress.state == State::HalfDone)
+    }
+
+    /// The command that ends it where it is over, however far it came.
+    #[must_use]
+    pub fn end(&self) -> String {
+        mend::end(&self.promoted, &self.retired, &self.id, &self.past)
     }
 
     /// What is half-done, and who goes on: a sentence without its full stop.

@@ -103,6 +103,17 @@ pub enum Refused {
         /// The command that mends it.
         mend: String,
     },
+    /// Between the look and the confirmation somebody changed a fence.
+    #[error(
+        "the fence around {group} is not the one that was shown any more: its tag bluegreen:build is {now:?} now. Nothing was taken off; \
+         look again with `deployer unfence`"
+    )]
+    OtherFence {
+        /// The group.
+        group: String,
+        /// What its tag says now.
+        now: String,
+    },
     /// Between the two looks something moved.
     #[error(
         "{what} while the deployer waited: a flip or another build came between. build.json was left as it was; run it \

@@ -8,11 +8,12 @@ use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
 use blue_green::aws::exposure::{Exposure, exposure};
-use blue_green::aws::failure::AwsFailure;
+use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::observe::Reader;
 use blue_green::aws::running::Ecs;
 
 use crate::exit::Failure;
+use crate::security_groups::{Ingress, ingress};
 
 /// Clients, and how long they are given.
 pub struct Session {
@@ -83,6 +84,14 @@ impl Session {
     pub async fn exposure(&self, arn: &str) -> Result<Exposure, AwsFailure> {
         exposure(&self.elb, &self.caller(self.timeout), arn).await
     }
+
+    /// Reads whom security groups let in.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn ingress(&self, groups: &[String]) -> Result<Vec<Ingress>, AwsFailure> {
+        ingress(&self.config, &self.caller(self.timeout), groups).await
+    }
 }
 
 /// Whether there are credentials: without any, every call would be tried again until the time is over. The sources try
@@ -99,13 +108,4 @@ async fn credentials(config: &SdkConfig) -> Result<(), Failure> {
         Err(CredentialsError::CredentialsNotLoaded(_)) => Err(none()),
         Err(error) => Err(Failure::Credentials(root(&error))),
     }
-}
-
-/// The innermost cause: the outer ones only say that something failed.
-fn root(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -3,7 +3,7 @@
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
 use blue_green::intent::marks;
-use blue_green::journal::{FLIP, Flip};
+use blue_green::journal::Flip;
 use blue_green::pairs::Pair;
 use blue_green::ports::PortPair;
 use blue_green::topology::{SERVICE, TargetGroup, Topology};
@@ -67,7 +67,8 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
     let survey = survey(topology, ports)?;
     let pair = chosen(topology, &survey, choice)?;
     let (live, test) = serving(topology, &survey, pair)?;
-    let flip = marks(topology, pair).flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
+    let marks = marks(topology, pair);
+    let flip = marks.flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
     let sides = Sides { live, test, flip };
     match &sides.flip {
         Some(flip) if !sides.flip_is_done() && !fenced => Err(Refused::HalfDone {
@@ -75,7 +76,7 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
             since: flip.time.to_string(),
             promoted: test.describe(),
             live: live.describe(),
-            mend: mend::tag(&[&live.arn, &test.arn], FLIP, "-"),
+            mend: mend::end(&test.arn, &live.arn, &flip.id, &marks.past),
         }
         .into()),
         _ => Ok(sides),

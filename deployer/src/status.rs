@@ -11,7 +11,7 @@ use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
 use crate::args::ShowArgs;
-use crate::doctor::{Finding, Severity, groups::labels, listeners};
+use crate::doctor::{Finding, Severity, groups, listeners};
 use crate::exit::{Exit, Failure};
 use crate::fence::told;
 use crate::output;
@@ -128,22 +128,22 @@ impl Status {
         };
         let mut alone: BTreeSet<&String> = topology.groups.keys().collect();
         for pair in survey.pairs.keys() {
-            let groups = [&pair.first, &pair.second].map(|arn| (is_live(survey, pair, arn), topology.group(arn)));
+            let both = [&pair.first, &pair.second].map(|arn| (is_live(survey, pair, arn), topology.group(arn)));
             let progress = Progress::of(topology, survey, pair);
-            let settled = progress.as_ref().is_none_or(|progress| progress.state != State::HalfDone);
+            let settled = groups::labels_are_settled(topology, survey, pair);
             let mut versions = Vec::new();
-            for (live, group) in groups {
+            for (live, group) in both {
                 let Some(group) = group else { continue };
                 alone.remove(&group.arn);
                 // Both at once: neither takes all of the live traffic.
-                let clear = groups.iter().any(|(live, _)| *live == Some(true));
+                let clear = both.iter().any(|(live, _)| *live == Some(true));
                 let role = match live {
                     Some(true) => Role::Live,
                     Some(false) if clear => Role::Test,
                     Some(false) | None => Role::Unclear,
                 };
                 versions.push(version(group, role, survey, running));
-                status.warnings.extend(labels(group, live.filter(|_| clear && settled), running.get(&group.arn)));
+                status.warnings.extend(groups::labels(group, live.filter(|_| clear && settled), running.get(&group.arn)));
             }
             versions.sort_by_key(|version| version.role);
             status.versions.append(&mut versions);
@@ -158,7 +158,7 @@ impl Status {
     fn warn(&self) {
         for warning in &self.warnings {
             output::warn(&warning.what);
-            warning.mend.iter().for_each(|mend| output::step(&format!("  {mend}")));
+            warning.mend.iter().chain(&warning.look).for_each(|mend| output::step(&format!("  {mend}")));
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use blue_green::journal::{Marks, NO_FENCE};
-use blue_green::topology::TargetGroup;
+use blue_green::journal::{BUILD, Marks, NO_FENCE};
+use blue_green::topology::{TargetGroup, Topology};
 use comfy_table::Cell;
 use dialoguer::Confirm;
 
@@ -11,12 +11,13 @@ use crate::args::UnfenceArgs;
 use crate::exit::{Exit, Failure};
 use crate::fence;
 use crate::output;
+use crate::refused::Refused;
 use crate::session::Session;
 
-/// Shows the fences, asks, and takes them off.
+/// Shows the fences, asks, and takes off those that were shown.
 ///
 /// # Errors
-/// A [`Failure`], also where nobody is there to be asked.
+/// A [`Failure`], also where nobody is there to be asked, or where a fence is not the one that was shown any more.
 pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
     let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
@@ -51,12 +52,24 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
         output::print(&format_args!("the fence stays\n"))?;
         return Ok(Exit::Done);
     }
+    unchanged(&groups, &session.reader().again(&topology).await?)?;
     let writer = session.writer();
     for (group, fence) in &fenced {
         fence::write(&writer, &group.arn, group.short(), NO_FENCE).await?;
         output::print(&format_args!("the fence of execution {} around {} is off\n", fence.execution, group.name))?;
     }
     Ok(Exit::Done)
+}
+
+/// Whether the fences are the ones that were shown: while somebody thought about it, a newer build may have set its own.
+fn unchanged(shown: &[&TargetGroup], fresh: &Topology) -> Result<(), Refused> {
+    for group in shown {
+        let now = fresh.group(&group.arn).and_then(|group| group.tag(BUILD)).unwrap_or(NO_FENCE);
+        if group.tag(BUILD) != Some(now) {
+            return Err(Refused::OtherFence { group: group.name.clone(), now: now.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 fn confirmed() -> Result<bool, Failure> {
@@ -66,5 +79,5 @@ fn confirmed() -> Result<bool, Failure> {
     }
     let prompt = "Take it off? From then on any execution may promote what runs there";
     let answer = Confirm::new().with_prompt(prompt).default(false).interact();
-    answer.map_err(|error| Failure::Usage(format!("the question could not be asked ({error}); pass --yes where you are sure")))
+    answer.map_err(|error| Failure::System(format!("the question could not be asked ({error}); pass --yes where you are sure")))
 }

@@ -185,7 +185,8 @@ fn lacks_cognito(code: Option<&str>, message: &str) -> bool {
 }
 
 /// The innermost cause: the outer ones only say that something failed.
-fn root(error: &dyn StdError) -> String {
+#[must_use]
+pub fn root(error: &dyn StdError) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

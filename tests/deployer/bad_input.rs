@@ -150,7 +150,14 @@ async fn a_flip_that_was_begun_and_moved_nothing_is_refused_without_a_fence() {
     let stage = Stage::new().await;
     stage.journal("exec-7", "shop-code2", "shop-code1").await;
     let run = stage.deployer(&[]).await;
-    run.ended(3, &["flip exec-7 of 2026-01-02T03:04:05Z was to make Code2", "Pass --execution", "Key=bluegreen:flip,Value=-"]);
+    run.ended(
+        3,
+        &[
+            "flip exec-7 of 2026-01-02T03:04:05Z was to make Code2",
+            "Pass --execution",
+            "Key=bluegreen:flip,Value=- 'Key=bluegreen:past,Value=",
+        ],
+    );
     assert_eq!(stage.read(), BUILT);
     stage.build_for("exec-8").await.ended(0, &[]);
     assert_eq!(stage.code("Code2"), "v9");

@@ -4,7 +4,10 @@ use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 
 use crate::stage::{BUILT, Stage};
 
-const BUILD: [&str; 6] = ["--execution", "exec-1", "--settle", "0", "--timeout", "1"];
+const BUILD: [&str; 6] = ["--execution", "exec-1", "--settle", "0", "--timeout", "60"];
+
+/// For calls that never succeed: what is tried again is given up soon.
+const BRIEFLY: [&str; 6] = ["--execution", "exec-1", "--settle", "0", "--timeout", "1"];
 
 /// A stage on which one whole run makes every kind of call; and how many calls that are.
 async fn stage() -> (Stage, usize) {
@@ -48,10 +51,37 @@ async fn every_call_that_fails_for_good_ends_with_5() {
     {
         again(&stage).await;
         stage.world.gateway.inject(Fault { at: At::Call(number), kind, lasts: Lasts::ForGood });
-        let run = stage.deployer(&BUILD).await;
+        let run = stage.deployer(&BRIEFLY).await;
         run.ended(5, &["AWS did not do it in time; run it again"]);
         assert_eq!(stage.read(), BUILT, "call {number}, {kind:?}: {run:?}");
         assert_eq!(stage.files(), ["build.json"]);
+    }
+}
+
+#[tokio::test]
+async fn every_call_that_is_refused_for_another_reason_ends_with_5_at_once() {
+    let (stage, calls) = stage().await;
+    // Codes of other things that are not there, of a call that makes no sense, and one that nobody has heard of.
+    let codes = ["TargetGroupNotFound", "ValidationError", "ClusterNotFoundException", "SomethingNew", "ListenerNotFound"];
+    let all_of_the_first = codes.iter().map(|code| (1, code));
+    let one_of_each = (2..=calls).zip(codes.iter().cycle());
+    for (number, code) in all_of_the_first.chain(one_of_each) {
+        again(&stage).await;
+        stage.world.gateway.inject(Fault { at: At::Call(number), kind: FaultKind::Refused(code), lasts: Lasts::Once });
+        let run = stage.deployer(&BUILD).await;
+        run.ended(5, &[code]);
+        assert!(!run.err.contains("first deployment"), "call {number}: {run:?}");
+        assert_eq!(stage.read(), BUILT, "call {number}, {code}: {run:?}");
+        assert_eq!(stage.files(), ["build.json"]);
+        assert_eq!(stage.tag("shop-code2", "bluegreen:build").await.as_deref(), Some("-"), "call {number}: {run:?}");
+    }
+    // Only about the load balancer itself does it mean a first deployment.
+    for number in 2..=calls {
+        again(&stage).await;
+        let kind = FaultKind::Refused("LoadBalancerNotFound");
+        stage.world.gateway.inject(Fault { at: At::Call(number), kind, lasts: Lasts::Once });
+        stage.deployer(&BUILD).await.ended(5, &["LoadBalancerNotFound"]);
+        assert_eq!(stage.read(), BUILT, "call {number}");
     }
 }
 
@@ -74,7 +104,7 @@ async fn a_call_that_fails_once_is_made_again() {
         again(&stage).await;
         stage.world.gateway.inject(Fault::once(At::Call(number), kind));
         // A call that hangs is given up soon.
-        let variables = [("ELB_NAME", "shop"), ("CALL_TIMEOUT_MS", "150")];
+        let variables = [("ELB_NAME", "shop"), ("CALL_TIMEOUT_MS", "300")];
         let run = stage.deployer_with(&variables, &["--execution", "exec-1", "--settle", "0"]).await;
         run.ended(0, &[]);
         assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()), "call {number}, {kind:?}");

@@ -4,10 +4,15 @@
 mod bad_input;
 mod build_json;
 mod doctor;
+mod exposed;
 mod faults;
 mod fence;
+mod mends;
 mod plan;
+mod query;
 mod running;
+mod shell;
 mod stage;
 mod status;
+mod undone;
 mod unfence;

@@ -1,6 +1,10 @@
 //! `deployer plan`: what a flip would write, or why it would be refused.
 
-use local_aws::world::{Pair, Rule, path};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use local_aws::world::{LoadBalancerSpec, Pair, Rule, path};
+use serde_json::{Value, json};
 
 use crate::stage::{Stage, idle_pair};
 
@@ -78,4 +82,79 @@ async fn several_services_are_promoted_by_name() {
     run.ended(0, &[]);
     assert!(run.out.contains("A flip would make Code2 (target group shop-code2, image v2) live"), "{run:?}");
     assert!(run.out.contains("Code1 (target group cart-code1, image v1) is live already"), "{run:?}");
+}
+
+/// The planned writes, by phase in their order: in each the calls and the first ARN that each names.
+fn planned(plan: &Value) -> Vec<Vec<(String, String)>> {
+    let mut phases: BTreeMap<usize, Vec<(String, String)>> = BTreeMap::new();
+    for write in plan["writes"].as_array().unwrap() {
+        let phase = ["journal", "live", "test"].iter().position(|phase| write["phase"] == **phase).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        phases.entry(phase).or_default().push((text(&write["call"]), text(&write["resources"][0])));
+    }
+    phases.into_values().map(sorted).collect()
+}
+
+fn sorted(mut writes: Vec<(String, String)>) -> Vec<(String, String)> {
+    writes.sort();
+    writes
+}
+
+/// What each rule forwards to, before or after.
+fn weights(plan: &Value, when: &str) -> BTreeMap<String, String> {
+    let rules = plan["writes"].as_array().unwrap().iter().filter(|write| write["call"] != "AddTags");
+    rules.map(|write| (write["on"].to_string(), write[when].to_string())).collect()
+}
+
+/// Plans a flip, makes it with the real function, and compares.
+async fn exactly(promote_to: &[&str], back_to: &[&str], spec: impl for<'a> FnOnce(LoadBalancerSpec<'a>) -> LoadBalancerSpec<'a>) {
+    let stage = Stage::with(spec).await;
+    let (to, back) = (promote_to.join(","), back_to.join(","));
+    let arguments = ["plan", "--json", "--promote-to", &to, "--execution", "exec-1", "--min-capacity", "50"];
+    let plan = stage.deployer(&arguments).await.json();
+    let asked = json!({ "ElbName": "shop", "PromoteTo": to, "Execution": "exec-1", "MinCapacity": 50 });
+    let lambda = stage.world.lambda(Duration::from_secs(60)).unwrap();
+    let job = stage.world.jobs.create_job(&asked.to_string());
+    stage.world.gateway.reset_calls();
+    lambda.deliver(stage.world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
+
+    let calls = stage.world.gateway.calls();
+    let writes = calls.iter().filter(|call| call.action == "AddTags" || call.action.starts_with("Modify"));
+    let mut writes = writes.map(|call| (call.action.clone(), call.resource.clone().unwrap()));
+    for phase in planned(&plan) {
+        let made = sorted(writes.by_ref().take(phase.len()).collect());
+        assert_eq!(made, phase, "{plan:#}");
+    }
+    assert_eq!(writes.next(), None, "the flip wrote more than was planned: {plan:#}");
+
+    // The tags are those that were planned, but for the time.
+    let untimed =
+        |text: &str| text.rsplit_once(' ').filter(|(_, time)| time.ends_with('Z')).map_or(text, |(text, _)| text).to_owned();
+    for write in plan["writes"].as_array().unwrap().iter().filter(|write| write["call"] == "AddTags") {
+        for group in write["resources"].as_array().unwrap() {
+            let (name, _) = stage.shop.groups.iter().find(|(_, arn)| group == *arn).unwrap();
+            for tag in write["after"].as_str().unwrap().lines() {
+                let (key, value) = tag.split_once(" = ").unwrap();
+                assert_eq!(untimed(&stage.tag(name, key).await.unwrap_or_default()), untimed(value), "{name}: {key}");
+            }
+        }
+    }
+    // So are the rules: what the way back finds is what was to be there.
+    let way_back = stage.deployer(&["plan", "--json", "--promote-to", &back, "--execution", "exec-2"]).await.json();
+    assert!(!weights(&plan, "after").is_empty());
+    assert_eq!(weights(&way_back, "before"), weights(&plan, "after"));
+}
+
+#[tokio::test]
+async fn it_shows_exactly_the_writes_of_the_flip_that_follows() {
+    exactly(&["Code2"], &["Code1"], |spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
+}
+
+#[tokio::test]
+async fn it_shows_exactly_the_writes_of_a_flip_of_three_services() {
+    exactly(&["a-code2", "b-code2", "c-code2"], &["a-code1", "b-code1", "c-code1"], |spec| {
+        let spec = spec.pair(Pair::new("a")).pair(Pair::new("b")).pair(Pair::new("c"));
+        spec.rule(Rule::new(10, "b", [path("/b/*")])).rule(Rule::new(20, "c", [path("/c/*")]))
+    })
+    .await;
 }

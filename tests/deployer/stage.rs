@@ -13,6 +13,9 @@ use tokio::io::AsyncWriteExt;
 /// What a build.json says before the deployer comes: other keys, in an order that is not the alphabet's.
 pub const BUILT: &str = "{\"tag\":\"v9\",\"commit\":\"a1b2\",\"number\":1.50}";
 
+/// The time of the flips that tests write themselves.
+const FIXED: &str = "2026-01-02T03:04:05Z";
+
 /// A world with one load balancer `shop`, and a folder with a build.json.
 pub struct Stage {
     pub world: World,
@@ -132,7 +135,7 @@ impl Stage {
     /// Puts the journal of a flip on both groups of `shop`, as a flip does.
     pub async fn journal(&self, id: &str, promoted: &str, retired: &str) {
         let tail = |group: &str| self.arn(group).split_once(":targetgroup/").unwrap().1.to_owned();
-        let value = format!("v1 {id} {} {} 2026-01-02T03:04:05Z", tail(promoted), tail(retired));
+        let value = format!("v1 {id} {} {} {FIXED}", tail(promoted), tail(retired));
         for group in [promoted, retired] {
             self.set_tag(group, "bluegreen:flip", &value).await;
             self.set_tag(group, "bluegreen:build", "-").await;
@@ -176,13 +179,7 @@ impl Stage {
                 text = text.replace(tail, &format!("{name}/hash"));
             }
         }
-        let now = jiff::Timestamp::now().to_string();
-        let today = &now[..11];
-        while let Some(start) = text.find(today) {
-            let end = start + text[start..].find('Z').unwrap() + 1;
-            text.replace_range(start..end, "TIME");
-        }
-        text
+        untimed(&text)
     }
 
     /// Makes a service without tasks that serves a group with an image.
@@ -216,6 +213,21 @@ impl Run {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
+}
+
+/// A text with `TIME` for every time but the one that tests write themselves.
+fn untimed(text: &str) -> String {
+    let shape = "0000-00-00T00:00:00";
+    let like = |piece: &str| piece.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).eq(shape.chars());
+    let mut told = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let time = rest.get(..shape.len()).filter(|piece| like(piece) && *piece != &FIXED[..shape.len()]);
+        let end = time.and_then(|_| rest.find('Z')).map(|end| end + 1);
+        told.push_str(if end.is_some() { "TIME" } else { &rest[..next.len_utf8()] });
+        rest = &rest[end.unwrap_or(next.len_utf8())..];
+    }
+    told
 }
 
 /// A pair that nobody serves: enough where only the API matters.

@@ -1,5 +1,7 @@
 //! `deployer unfence`: shows, asks, takes off.
 
+use local_aws::gateway::At;
+
 use crate::stage::Stage;
 
 const FENCE: &str = "bluegreen:build";
@@ -36,6 +38,30 @@ async fn one_group_can_be_named() {
     stage.deployer(&["unfence", "--yes", "--group", "shop-code2"]).await.ended(0, &[]);
     assert_eq!(stage.tag("shop-code1", FENCE).await.as_deref(), Some(THEIRS));
     assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some("-"));
+}
+
+#[tokio::test]
+async fn a_fence_that_was_not_shown_is_not_taken_off() {
+    let stage = Stage::new().await;
+    let newer = "v1 exec-2 v9 2026-01-02T03:05:00Z";
+    for meanwhile in [newer, "-"] {
+        stage.set_tag("shop-code1", FENCE, THEIRS).await;
+        stage.set_tag("shop-code2", FENCE, THEIRS).await;
+        stage.world.gateway.reset_calls();
+        // The second look, at the tags.
+        let second = stage.world.gateway.pause_at(At::Action("DescribeTags".to_owned(), 2));
+        let changed = async {
+            second.reached().await;
+            stage.set_tag("shop-code2", FENCE, meanwhile).await;
+            second.release();
+        };
+        let (run, ()) = tokio::join!(stage.deployer(&["unfence", "--yes"]), changed);
+        let now = format!("bluegreen:build is {meanwhile:?} now");
+        run.ended(3, &["the fence around shop-code2 is not the one that was shown", &now, "Nothing was taken off"]);
+        assert_eq!(run.out, "");
+        assert_eq!(stage.tag("shop-code2", FENCE).await.as_deref(), Some(meanwhile));
+        assert_eq!(stage.tag("shop-code1", FENCE).await.as_deref(), Some(THEIRS));
+    }
 }
 
 #[tokio::test]

@@ -86,5 +86,6 @@ fn name(kind: FaultKind) -> &'static str {
         FaultKind::HangAfter => "no answer, call done",
         FaultKind::CutAnswer => "answer cut in half",
         FaultKind::AccessDenied => "access denied",
+        FaultKind::Refused(code) => code,
     }
 }

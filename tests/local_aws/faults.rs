@@ -58,6 +58,7 @@ async fn every_fault_does_what_it_says() {
             FaultKind::Throttled => "400 Throttling",
             FaultKind::CutAnswer => "answer broken",
             FaultKind::AccessDenied => "403 AccessDenied",
+            FaultKind::Refused(code) => code,
         };
         assert_eq!(write(&world, arn, &value).await, expected, "{kind:?}");
         assert!(world.gateway.fault_hit(), "{kind:?}");

@@ -4,6 +4,8 @@
 mod cuts;
 mod deployer;
 mod function;
+#[path = "../deployer/query.rs"]
+mod query;
 mod services;
 #[path = "../flip/stage.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -33,26 +33,34 @@ pub struct Finding {
     pub severity: Severity,
     /// What was found and what was expected, a sentence without its full stop.
     pub what: String,
-    /// The command that mends it, or that shows what must be decided first; none for a note.
+    /// The command that mends it.
     pub mend: Option<String>,
+    /// Where a person must decide first: the command that shows what there is to decide on.
+    pub look: Option<String>,
 }
 
 impl Finding {
     /// Something that blocks.
     #[must_use]
     pub fn blocks(what: String, mend: String) -> Self {
-        Self { severity: Severity::Blocks, what, mend: Some(mend) }
+        Self { severity: Severity::Blocks, what, mend: Some(mend), look: None }
     }
 
     /// Something to look at.
     #[must_use]
     pub fn warns(what: String, mend: String) -> Self {
-        Self { severity: Severity::Warns, what, mend: Some(mend) }
+        Self { severity: Severity::Warns, what, mend: Some(mend), look: None }
+    }
+
+    /// The same where no command mends it: a person looks, and decides.
+    #[must_use]
+    pub fn by_looking(self) -> Self {
+        Self { look: self.mend, mend: None, ..self }
     }
 
     /// Something good to know.
     #[must_use]
     pub fn notes(what: String) -> Self {
-        Self { severity: Severity::Notes, what, mend: None }
+        Self { severity: Severity::Notes, what, mend: None, look: None }
     }
 }

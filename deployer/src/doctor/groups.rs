@@ -6,6 +6,7 @@ use blue_green::journal::Marks;
 use blue_green::labels::{Running, is_live};
 use blue_green::parameters::is_image_tag;
 use blue_green::safety::required;
+use blue_green::tags::close_undone;
 use blue_green::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
 use blue_green::twins::{Pair, Survey};
 
@@ -26,10 +27,10 @@ pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTree
     for pair in survey.pairs.keys() {
         let Some(groups) = groups_of(topology, pair) else { continue };
         findings.extend(identity(groups));
-        // Meanwhile labels are behind the rules, and what finishes the flip writes them.
         let half_done = Progress::half_done(topology, survey, pair).is_some();
+        let settled = labels_are_settled(topology, survey, pair);
         for group in groups {
-            let live = is_live(survey, pair, &group.arn).filter(|_| !half_done);
+            let live = is_live(survey, pair, &group.arn).filter(|_| settled);
             findings.extend(of_group(topology, group, live, running.get(&group.arn)));
         }
         let [first, second] = groups;
@@ -41,6 +42,14 @@ pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTree
         }
     }
     findings
+}
+
+/// Whether `IsProduction` may be brought in line with the rules. Not while a flip is half-done: what finishes it writes
+/// the labels. And not where a flip was undone by hand: until its journal ends, they are all that tells so, and a late
+/// copy of its event would make it again.
+#[must_use]
+pub fn labels_are_settled(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> bool {
+    Progress::half_done(topology, survey, pair).is_none() && close_undone(topology, survey, pair).is_none()
 }
 
 /// Labels that disagree with the listeners or with ECS: what `deployer status` warns of.
@@ -155,9 +164,13 @@ fn size(live: &TargetGroup, test: &TargetGroup, running: &BTreeMap<String, Runni
         live.healthy()
     );
     let service = running.get(&test.arn).map(|running| running.service.as_str()).or(test.tag(SERVICE));
+    // Enough targets, but ill: more of them would not help.
+    if test.registered() >= needed {
+        return Some(
+            Finding::blocks(what, format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn)).by_looking(),
+        );
+    }
     let mend = match service.and_then(|service| service.split_once('/')) {
-        // Enough targets, but ill: more of them would not help.
-        _ if test.registered() >= needed => format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn),
         Some((cluster, service)) => {
             format!("aws ecs update-service --cluster {cluster} --service {service} --desired-count {needed}")
         }

@@ -1,6 +1,5 @@
 //! What is wrong with listeners and rules. Pure.
 
-use blue_green::aws::exposure::Exposure;
 use blue_green::pairs::untold;
 use blue_green::ports::PortPair;
 use blue_green::topology::{Serves, Topology};
@@ -33,7 +32,7 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
                     Unfit::HalfPair { port, .. } => Some(*port),
                     _ => None,
                 };
-                findings.push(Finding::blocks(in_options(&unfit.to_string()), unfit_mend(topology, &ports, &unfit)));
+                findings.push(self::unfit(topology, &ports, &unfit));
                 let Some(half) = half else { return (findings, None) };
                 ports.retain(|pair| pair.live != half && pair.test != half);
                 if !ports.iter().any(|pair| topology.listeners.contains_key(&pair.live)) {
@@ -44,34 +43,57 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
     }
 }
 
-fn unfit_mend(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> String {
-    match unfit {
-        Unfit::HalfPair { port, missing, .. } => {
-            let there = topology.listeners.get(port).and_then(|listener| listener.rules.last()).and_then(|rule| rule.forward());
-            let group = match there.map(blue_green::topology::Forward::serves) {
-                Some(Serves::One(group)) => group,
-                Some(Serves::Mixed) | None => LIVE_GROUP,
-            };
-            mend::listener(&topology.arn, *missing, TEST_GROUP, group)
-        }
-        Unfit::NoListeners { .. } => {
-            let missing = ports.first().map_or(8080, |pair| pair.test);
-            mend::listener(&topology.arn, missing, TEST_GROUP, LIVE_GROUP)
-        }
-        Unfit::NoForward { .. } => {
-            let rules = topology.listeners.values().flat_map(|listener| listener.rules.last());
-            let first = rules.map(|rule| mend::forward(rule, LIVE_GROUP, TEST_GROUP)).next();
-            first.unwrap_or_else(|| format!("aws elbv2 describe-listeners --load-balancer-arn {}", topology.arn))
-        }
-        _ => format!("aws elbv2 describe-listeners --load-balancer-arn {}", topology.arn),
+/// What keeps the load balancer from being surveyed, with its mend where one command does it.
+fn unfit(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> Finding {
+    let what = in_options(&unfit.to_string());
+    let mend = match unfit {
+        Unfit::HalfPair { port, missing, .. } => Some(counterpart(topology, *port, *missing)),
+        Unfit::NoListeners { .. } => ports.first().map(|pair| {
+            let live = mend::listener(&topology.arn, pair.live, LIVE_GROUP, TEST_GROUP);
+            format!("{live} && {}", mend::listener(&topology.arn, pair.test, TEST_GROUP, LIVE_GROUP))
+        }),
+        Unfit::NoForward { .. } => ports.iter().find_map(|pair| {
+            let rule = |port: &u16| topology.listeners.get(port)?.rules.last();
+            let live = mend::forward(rule(&pair.live)?, LIVE_GROUP, TEST_GROUP)?;
+            Some(format!("{live} && {}", mend::forward(rule(&pair.test)?, TEST_GROUP, LIVE_GROUP)?))
+        }),
+        _ => None,
+    };
+    match mend {
+        Some(mend) => Finding::blocks(what, mend),
+        None => Finding::blocks(what, all_listeners(topology)).by_looking(),
     }
+}
+
+/// Shows every listener.
+fn all_listeners(topology: &Topology) -> String {
+    format!("aws elbv2 describe-listeners --load-balancer-arn {}", topology.arn)
+}
+
+/// Makes the listener that a port lacks. What it serves is the group beside the one that the port serves, where the rule
+/// names it or the load balancer has no other.
+fn counterpart(topology: &Topology, port: u16, missing: u16) -> String {
+    let there = topology.listeners.get(&port).and_then(|listener| listener.rules.last()).and_then(|rule| rule.forward());
+    let served = there.and_then(|forward| match forward.serves() {
+        Serves::One(group) => Some(group),
+        Serves::Mixed => None,
+    });
+    let named: Vec<&str> = match there.filter(|forward| forward.targets.len() > 1) {
+        Some(forward) => forward.groups().collect(),
+        None => topology.groups.keys().map(String::as_str).collect(),
+    };
+    let others: Vec<&str> = named.into_iter().filter(|group| Some(*group) != served).collect();
+    let other = match others.as_slice() {
+        [only] if served.is_some() => *only,
+        _ => TEST_GROUP,
+    };
+    mend::listener(&topology.arn, missing, other, served.unwrap_or(LIVE_GROUP))
 }
 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
     findings.extend(survey.lonely.iter().map(|index| lonely(topology, survey, &survey.twins[*index])));
-    let tangled =
-        survey.tangled.iter().map(|(_, unfit)| Finding::blocks(unfit.to_string(), unfit_mend(topology, &survey.ports, unfit)));
+    let tangled = survey.tangled.iter().map(|(_, tangled)| unfit(topology, &survey.ports, tangled));
     findings.extend(tangled);
     findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
@@ -105,44 +127,78 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
     if let Some(flip) = flip.as_ref().filter(|flip| flip.state == State::HalfDone) {
         let to = topology.group(&flip.promoted).map_or(&flip.promoted, |group| &group.name);
         let look = format!("deployer plan --elb {} --promote-to {to}", topology.name);
-        return Some(Finding::warns(flip.sentence(topology), look));
+        return Some(Finding::warns(flip.sentence(topology), look).by_looking());
     }
-    let promote = |arn: &str| mend::promote(&topology.name, topology.group(arn).map_or(arn, |group| &group.name));
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
         if serves(live, test) {
             let flip = flip.as_ref().filter(|flip| flip.promoted != *live)?;
-            return Some(Finding::warns(
+            let (live, test) = (topology.describe(live), topology.describe(test));
+            let what = if flip.state == State::Undone {
                 format!(
-                    "flip {} of {} was to make {} live, but {} is: it was never made, or somebody moved the traffic by hand",
-                    flip.id,
-                    flip.time,
-                    topology.describe(test),
-                    topology.describe(live)
-                ),
-                mend::tag(&[live, test], blue_green::journal::FLIP, "-"),
-            ));
+                    "flip {} of {} made {test} live, and somebody put the rules back since: {live} is live, while the labels still tell of \
+                     that flip. A check (\"Action\":\"check\") ends it too; the labels follow with the next one",
+                    flip.id, flip.time
+                )
+            } else {
+                format!(
+                    "flip {} of {} was to make {test} live, but {live} is: it was never made, or somebody moved the traffic by hand. Where \
+                     it is over for good, end it",
+                    flip.id, flip.time
+                )
+            };
+            return Some(Finding::warns(what, flip.end()));
         }
     }
     if let Some(mixed) = twins.iter().map(|twin| &twin.live).find(|side| side.forward.serves() == Serves::Mixed) {
         let heaviest = mixed.forward.targets.iter().max_by_key(|target| target.weight)?;
         let other = if pair.holds(&heaviest.group) { pair.other(&heaviest.group) } else { TEST_GROUP };
-        return Some(Finding::blocks(
-            format!("{}: its weights are mixed, expected one group with all of the traffic", weights(mixed)),
-            mend::forward(mixed.rule, &heaviest.group, other),
-        ));
+        let what = format!("{}: its weights are mixed, expected one group with all of the traffic", weights(mixed));
+        return Some(turn(what, mixed, &heaviest.group, other));
     }
     for group in [&pair.first, &pair.second] {
         if serves(group, group) {
             return Some(Finding::blocks(
                 format!("both ports forward to {}, so nothing tells which version is wanted", topology.describe(group)),
-                promote(group),
+                settle(topology, &twins, group, pair.other(group)),
             ));
         }
     }
     let rules: Vec<String> = twins.iter().flat_map(|twin| [&twin.live, &twin.test]).map(weights).collect();
-    let why = "the load balancer is half-flipped, and no journal tells which way is meant";
-    let what = format!("the rules disagree about which version is live: {}; {why}", rules.join("; "));
-    Some(Finding::blocks(what, promote("TARGET_GROUP_NAME")))
+    // The default action comes last: what it serves is what most people see.
+    let served = twins.iter().rev().find_map(|twin| match twin.live.forward.serves() {
+        Serves::One(group) if pair.holds(group) => Some(group),
+        _ => None,
+    });
+    let live = served.unwrap_or(&pair.first);
+    let what = format!(
+        "the rules disagree about which version is live: {}; the load balancer is half-flipped, and no journal tells which way is meant. \
+         The command makes {} live everywhere, which {} serves",
+        rules.join("; "),
+        topology.describe(live),
+        twins.last().map(|twin| twin.live.describe()).unwrap_or_default()
+    );
+    Some(Finding::blocks(what, settle(topology, &twins, live, pair.other(live))))
+}
+
+/// Brings every rule of a pair to the same way round, live before test. Where a rule holds more than a forward, or clients
+/// stick to their group, only the function can: it keeps the rest, and moves them too.
+fn settle(topology: &Topology, twins: &[&Twin<'_>], live: &str, test: &str) -> String {
+    let sides = twins.iter().map(|twin| (&twin.live, live, test)).chain(twins.iter().map(|twin| (&twin.test, test, live)));
+    let sticky = [live, test].iter().any(|arn| topology.group(arn).is_some_and(|group| group.sticky))
+        || sides.clone().any(|(side, ..)| side.forward.stickiness.on);
+    let wrong = sides.filter(|(side, serving, _)| !side.forward.serves_only(serving));
+    let commands: Option<Vec<String>> =
+        wrong.map(|(side, serving, resting)| mend::forward(side.rule, serving, resting).filter(|_| !sticky)).collect();
+    let name = topology.group(live).map_or(live, |group| &group.name);
+    commands.map_or_else(|| mend::promote(&topology.name, name), |commands| commands.join(" && "))
+}
+
+/// A rule that one command turns, where it holds nothing but a forward.
+fn turn(what: String, side: &Side<'_>, serving: &str, resting: &str) -> Finding {
+    match mend::forward(side.rule, serving, resting) {
+        Some(mend) => Finding::blocks(what, mend),
+        None => Finding::blocks(what, mend::show(side.rule)).by_looking(),
+    }
 }
 
 /// Twin rules of which nothing tells the pair: they block where there is no other pair, or where they serve one of its
@@ -157,7 +213,7 @@ fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding 
         ));
     }
     let group = twin.live.forward.groups().next().unwrap_or(LIVE_GROUP);
-    Finding::blocks(untold(topology, twin).to_string(), mend::forward(twin.test.rule, TEST_GROUP, group))
+    turn(untold(topology, twin).to_string(), &twin.test, TEST_GROUP, group)
 }
 
 /// A rule without a twin: it blocks where a flip would leave it behind.
@@ -170,17 +226,21 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
         Some((group, pair.other(group)))
     });
     match paired {
-        Some((group, partner)) => Finding::blocks(
-            format!(
+        Some((group, partner)) => {
+            let what = format!(
                 "{} forwards to {}, but port {other} has no rule with the same conditions: a flip would leave it behind",
                 side.describe(),
                 topology.describe(group)
-            ),
-            topology.listeners.get(&other).map_or_else(
-                || format!("aws elbv2 describe-listeners --load-balancer-arn {}", topology.arn),
-                |listener| mend::counterpart(side.rule, &listener.arn, partner, group),
-            ),
-        ),
+            );
+            match topology.listeners.get(&other) {
+                Some(listener) if side.rule.actions.len() <= 1 => {
+                    Finding::blocks(what, mend::counterpart(side.rule, &listener.arn, partner, group))
+                }
+                // A sign-in in front of it must come along, and its secrets are not to be read.
+                Some(_) => Finding::blocks(what, mend::show(side.rule)).by_looking(),
+                None => Finding::blocks(what, all_listeners(topology)).by_looking(),
+            }
+        }
         None => Finding::notes(format!(
             "{} has no counterpart on port {other} and sends nothing to a group of a pair: a flip leaves it as it is",
             side.describe()
@@ -190,14 +250,13 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
 
 fn carried_action(side: &Side<'_>, carried: &blue_green::topology::Carried) -> Option<Finding> {
     if carried.settings.is_none() {
-        return Some(Finding::blocks(
-            format!(
-                "{} holds an action of type {}, which this version cannot write back unchanged",
-                side.describe(),
-                carried.kind
-            ),
-            "deployer --version".to_owned(),
-        ));
+        let what = format!(
+            "{} holds an action of type {}, which this version ({}) cannot write back unchanged: take a later version, or the action out",
+            side.describe(),
+            carried.kind,
+            env!("CARGO_PKG_VERSION")
+        );
+        return Some(Finding::blocks(what, mend::show(side.rule)).by_looking());
     }
     (carried.kind == "authenticate-cognito").then(|| {
         Finding::notes(format!(
@@ -205,24 +264,4 @@ fn carried_action(side: &Side<'_>, carried: &blue_green::topology::Carried) -> O
             side.describe()
         ))
     })
-}
-
-/// Test ports that the internet may reach. Which addresses the security groups let in is EC2's business; the command
-/// shuts out everybody, whom they would let in otherwise.
-#[must_use]
-pub fn exposed(topology: &Topology, ports: &[PortPair], exposure: &Exposure) -> Vec<Finding> {
-    if !exposure.internet_facing {
-        return Vec::new();
-    }
-    let groups = exposure.security_groups.join(" and ");
-    let group = exposure.security_groups.first().map_or("SECURITY_GROUP_ID", String::as_str);
-    let tests = ports.iter().map(|pair| pair.test).filter(|port| topology.listeners.contains_key(port));
-    let found = tests.map(|port| {
-        let who = if groups.is_empty() { "its security groups let".to_owned() } else { format!("security group {groups} lets") };
-        Finding::warns(
-            format!("the load balancer is internet-facing: whoever {who} in sees the rehearsal on test port {port}"),
-            format!("aws ec2 revoke-security-group-ingress --group-id {group} --protocol tcp --port {port} --cidr 0.0.0.0/0"),
-        )
-    });
-    found.collect()
 }

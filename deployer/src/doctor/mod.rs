@@ -1,5 +1,6 @@
 //! `deployer doctor`: what keeps an existing load balancer from being flipped, each with the command that mends it.
 
+mod exposed;
 mod finding;
 pub mod groups;
 pub mod listeners;
@@ -8,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use blue_green::aws::exposure::Exposure;
+use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::journal::Marks;
 use blue_green::labels::{Running, is_live};
 use blue_green::parameters::{Action, Parameters};
@@ -27,6 +29,7 @@ use crate::options::in_options;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::Session;
+use exposed::Doors;
 
 /// Examines a load balancer and shows what it finds.
 ///
@@ -36,9 +39,10 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
     let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
     let exposure = session.exposure(&topology.arn).await?;
+    let doors = doors(&session, &exposure).await?;
     let groups: Vec<_> = topology.groups.values().collect();
     let running = session.ecs().behind(&groups, args.cluster.name()).await?;
-    let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure };
+    let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure, doors: &doors };
     let findings = examine(&seen, Timestamp::now());
     let only_for =
         survey(&topology, &args.target.ports.0).map_or_else(|_| BTreeSet::new(), |survey| only_for(&topology, &survey));
@@ -52,6 +56,18 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(if blocks { Exit::Refused } else { Exit::Done })
 }
 
+/// Whom the security groups let in. Not to be allowed to know that keeps nobody from a diagnosis.
+async fn doors(session: &Session, exposure: &Exposure) -> Result<Doors, AwsFailure> {
+    if exposure.security_groups.is_empty() {
+        return Ok(Doors::Unknown("AWS names none".to_owned()));
+    }
+    match session.ingress(&exposure.security_groups).await {
+        Ok(rules) => Ok(Doors::Known(rules)),
+        Err(failure) if failure.class == Class::Permission => Ok(Doors::Unknown(failure.what())),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Everything that is examined.
 pub struct Seen<'a> {
     /// Listeners, rules, groups.
@@ -62,6 +78,8 @@ pub struct Seen<'a> {
     pub running: &'a BTreeMap<String, Running>,
     /// Who can reach it.
     pub exposure: &'a Exposure,
+    /// Whom its security groups let in.
+    pub doors: &'a Doors,
 }
 
 /// Examines what was seen. Pure; what blocks comes first.
@@ -69,7 +87,7 @@ pub struct Seen<'a> {
 pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
     let (mut findings, survey) = listeners::examine(seen.topology, seen.ports);
     findings.extend(groups::examine(seen.topology, survey.as_ref(), seen.running));
-    findings.extend(listeners::exposed(seen.topology, seen.ports, seen.exposure));
+    findings.extend(exposed::examine(seen.topology, seen.ports, seen.exposure, seen.doors));
     if let Some(survey) = survey.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Blocks)) {
         let next = survey.pairs.keys().filter_map(|pair| next(seen.topology, &survey, pair));
         findings.extend(next.filter_map(|group| refused(seen, &group, now)));
@@ -109,7 +127,7 @@ fn refused(seen: &Seen<'_>, test: &str, now: Timestamp) -> Option<Finding> {
     };
     let refusal = plan(seen.topology, &asked, &Asker::new(&asked, "doctor"), now).err()?;
     let look = format!("deployer plan --elb {} --promote-to {}", seen.topology.name, seen.topology.group(test)?.name);
-    Some(Finding::blocks(in_options(&refusal.to_string()), look))
+    Some(Finding::blocks(in_options(&refusal.to_string()), look).by_looking())
 }
 
 #[derive(Serialize)]
@@ -127,11 +145,11 @@ impl fmt::Display for Shown<'_> {
             writeln!(f, "{}", table(self.findings))?;
         }
         // Beside the table, each on a line of its own, so that they can be copied whole.
-        let mends: Vec<_> =
-            (1..).zip(self.findings).filter_map(|(number, finding)| Some((number, finding.mend.as_ref()?))).collect();
-        if !mends.is_empty() {
-            writeln!(f, "\nTo mend (words in capitals are to be filled in):")?;
-            mends.iter().try_for_each(|(number, mend)| writeln!(f, "{number:>3}  {mend}"))?;
+        let mends = self.findings.iter().map(|finding| finding.mend.as_ref());
+        commands(f, "To mend (words in capitals are to be filled in):", mends)?;
+        let looks = self.findings.iter().map(|finding| finding.look.as_ref());
+        commands(f, "To look at first, since no command can decide it:", looks)?;
+        if self.findings.iter().any(|finding| finding.mend.is_some() || finding.look.is_some()) {
             writeln!(f)?;
         }
         let count = |severity: Severity| self.findings.iter().filter(|finding| finding.severity == severity).count();
@@ -150,6 +168,16 @@ impl fmt::Display for Shown<'_> {
             writeln!(f, "{} cannot be flipped yet: {blocking} blocking, {warning} to look at.", self.load_balancer)
         }
     }
+}
+
+/// The commands of the findings that have one, by the findings' numbers.
+fn commands<'a>(f: &mut fmt::Formatter<'_>, title: &str, commands: impl Iterator<Item = Option<&'a String>>) -> fmt::Result {
+    let commands: Vec<_> = (1..).zip(commands).filter_map(|(number, command)| Some((number, command?))).collect();
+    if commands.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\n{title}")?;
+    commands.iter().try_for_each(|(number, command)| writeln!(f, "{number:>3}  {command}"))
 }
 
 fn table(findings: &[Finding]) -> Table {

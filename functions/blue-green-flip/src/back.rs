@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::flip::{Halfway, PLAN_LIVES, apply, observe};
 use crate::handler::Hands;
 use crate::states::{differences, planned, states};
-use crate::verify::done;
+use crate::verify::{LOOKS, done};
 
 /// After a failure that no further try of this run mends. Where another delivery has made the flip meanwhile, that is
 /// what is reported. What may pass is left as it is, for the next delivery to finish. Otherwise this run sets back what
@@ -88,12 +88,24 @@ pub async fn set_back(
 }
 
 /// A job that ends without a flip is remembered as over, so that a late copy of its event does not flip when the reason
-/// is gone. That it could not be noted changes nothing in what is reported.
+/// is gone. Another one may write its own note over this one's at the same moment, so it is looked at again until it
+/// stands. That it could not be noted changes nothing in what is reported.
 pub async fn note_over(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) {
-    let writes = remember_over(topology, asked, asker);
-    for result in hands.writer(until).apply(&writes).await {
-        if let Err(failure) = result {
-            tracing::warn!(reason = %failure, "could not note that this job is over");
+    let mut now = topology.clone();
+    for _ in 0..LOOKS {
+        let writes = remember_over(&now, asked, asker);
+        if writes.is_empty() {
+            return;
+        }
+        for result in hands.writer(until).apply(&writes).await {
+            if let Err(failure) = result {
+                tracing::warn!(reason = %failure, "could not note that this job is over");
+                return;
+            }
+        }
+        match hands.reader.again(&now).await {
+            Ok(again) => now = again,
+            Err(_) => return,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::aws::observe::{ReadError, Reader};
-use blue_green::back::{begun, current, may_be_open, taken_back};
+use blue_green::back::{begun, current, open_after, taken_back};
 use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
 use blue_green::report::Report;
@@ -121,8 +121,9 @@ async fn refused(
     }
     let mut apart = split(topology, asked);
     let superseded = reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. }));
-    if !apart.is_empty() && superseded && may_be_open(topology, asked, asker) {
-        finish_others(hands, asked, asker, topology, until).await;
+    let open = if superseded { open_after(topology, asked, asker) } else { Vec::new() };
+    if !apart.is_empty() && !open.is_empty() {
+        finish_others(hands, asked, topology, &open, until).await;
         apart = hands.reader.again(topology).await.map_or(apart, |now| split(&now, asked));
     }
     note_over(hands, asked, asker, topology, until).await;

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use blue_green::back::{finish, kept};
-use blue_green::intent::{Standing, journalled, standing};
+use blue_green::back::{finish, join, kept, rivals};
+use blue_green::intent::journalled;
 use blue_green::pairs::Pair;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Plan, plan};
+use blue_green::plan::{Asker, Plan, Write};
 use blue_green::report::{self, Report};
-use blue_green::safety::is_undone;
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
 use jiff::Timestamp;
@@ -20,7 +19,7 @@ use crate::handler::Hands;
 use crate::states::{differences, states};
 
 /// How often the rules are read before a difference is believed: whether a read sees the last write is not documented.
-const LOOKS: u32 = 4;
+pub const LOOKS: u32 = 4;
 
 /// Reads the rules again and compares them with what is wanted.
 pub async fn verify(
@@ -52,7 +51,7 @@ pub async fn verify(
         }
     }
     match seen {
-        Some(fresh) => Err(conflict(hands, asked, asker, &fresh, applied, began + PLAN_LIVES).await),
+        Some(fresh) => conflict(hands, asked, asker, &fresh, applied, began + PLAN_LIVES).await,
         // Every write was acknowledged: the flip was made, and only the second look failed.
         None => Ok(done(
             asker,
@@ -69,78 +68,93 @@ pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, besides: Option<Str
     Report::new(asker.flip.as_str(), topology, &plan.promotions, plan.changes, sentences.join(" "))
 }
 
-/// Another flip to the same group may have written its journal over this one's: then this one joins the earlier ids,
-/// or a late copy of it would count as new.
+/// Another flip may have written its journal over this one's: then this one joins the earlier ids, or a late copy of it
+/// would count as new. Others may be joining too, each over the other, so it is looked at again until it stands.
 async fn join_journal(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan, until: Instant) {
-    let mine = Parameters {
-        promote_to: applied.promotions.iter().map(|promotion| promotion.promoted.clone()).collect(),
-        ..asked.clone()
-    };
-    let Ok(joining) = plan(fresh, &Parameters { force: true, ..mine }, asker, Timestamp::now()) else { return };
-    for result in hands.writer(until).apply(&joining.journal).await {
-        if let Err(failure) = result {
-            tracing::warn!(reason = %failure, "could not note this flip beside the other one");
+    let mut fresh = fresh.clone();
+    for _ in 0..LOOKS {
+        let joining = applied.promotions.iter().flat_map(|promotion| join(&fresh, asked, promotion, &asker.flip));
+        let joining: Vec<Write> = joining.collect();
+        if joining.is_empty() {
+            return;
+        }
+        for result in hands.writer(until).apply(&joining).await {
+            if let Err(failure) = result {
+                tracing::warn!(reason = %failure, "could not note this flip beside the other one");
+                return;
+            }
+        }
+        match hands.reader.again(&fresh).await {
+            Ok(again) => fresh = again,
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "could not see whether this flip is noted beside the other one");
+                return;
+            }
         }
     }
 }
 
 /// Somebody else wrote. Where the journal names another flip, that one counts: its flip is finished here, so that two
-/// at once never leave the rules split. Where it names this one, a person changed the rules: their change stays.
-async fn conflict(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan, until: Instant) -> Failure {
-    let others = finish_others(hands, asked, asker, fresh, until).await;
+/// at once never leave the rules split. Where it names this one, a person changed the rules: their change stays. Where
+/// the rules are as this flip wants them by now, it was made after all.
+///
+/// # Errors
+/// The conflict.
+async fn conflict(
+    hands: &Hands,
+    asked: &Parameters,
+    asker: &Asker,
+    fresh: &Topology,
+    applied: &Plan,
+    until: Instant,
+) -> Result<Report, Failure> {
+    let others = finish_others(hands, asked, fresh, &rivals(fresh, asked, asker), until).await;
     let now = hands.late_reader.again(fresh).await;
     let now = now.as_ref().unwrap_or(fresh);
+    if differences(now, asked, &applied.promotions).is_empty() {
+        join_journal(hands, asked, asker, now, applied, until).await;
+        return Ok(done(asker, now, applied, None));
+    }
     note_over(hands, asked, asker, now, until).await;
     let by = match others.as_slice() {
         [] => "no other flip is in the journal".to_owned(),
         others => others.join(" and "),
     };
-    Failure::Conflict { by, states: states(now, asked, &applied.promotions) }
+    Err(Failure::Conflict { by, states: states(now, asked, &applied.promotions) })
 }
 
-/// Finishes the flips of others that a journal names in pairs that know this one too, and says whose they are. Where no
-/// journal stands, the last request found its group live, and what this flip moved since is turned back for it.
-pub async fn finish_others(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) -> Vec<String> {
+/// Finishes, in these pairs, the flips that the journal names, and says whose they are. Where no journal stands, the last
+/// request found its group live, and what was moved since is turned back for it.
+pub async fn finish_others(
+    hands: &Hands,
+    asked: &Parameters,
+    topology: &Topology,
+    pairs: &[Pair],
+    until: Instant,
+) -> Vec<String> {
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
     let mut others = Vec::new();
-    // Other services' flips under way are not this one's business.
-    let concerns = |pair: &Pair| match standing(topology, pair, &asker.flip) {
-        Standing::Current => false,
-        Standing::Earlier { .. } => true,
-        Standing::New => mentions(asked, topology, pair),
-    };
-    for pair in found.pairs.keys().filter(|pair| concerns(pair)) {
-        let (promotion, id) = match journalled(topology, pair) {
-            Some((_, promotion)) if is_undone(topology, &found, &promotion) => continue,
+    for pair in pairs {
+        let promotion = match journalled(topology, pair) {
             Some((flip, promotion)) => {
                 others.push(format!("flip {}", flip.id));
-                (promotion, flip.id)
+                promotion
             }
             None => {
                 let Some(promotion) = kept(topology, &found, pair) else { continue };
                 others.push(format!("a later request that kept {} live", topology.short(&promotion.promoted)));
-                (promotion, asker.flip.clone())
+                promotion
             }
         };
         if differences(topology, asked, std::slice::from_ref(&promotion)).is_empty() {
             continue;
         }
         tracing::warn!(other = others.last(), "another request came between; finishing it");
-        if let Ok(plan) = finish(topology, asked, promotion, &id, Timestamp::now())
+        if let Ok(plan) = finish(topology, asked, promotion, Timestamp::now())
             && let Err(stopped) = apply(hands, until, &plan).await
         {
             tracing::error!(reason = %stopped.cause, "could not finish the other one");
         }
     }
     others
-}
-
-/// Whether a request concerns a pair: it names one of the two groups, or names none, and so means the only pair.
-fn mentions(asked: &Parameters, topology: &Topology, pair: &Pair) -> bool {
-    let names = |arn: &str| {
-        let group = topology.group(arn);
-        let called = [Some(arn), group.map(|group| group.name.as_str()), group.and_then(|group| group.identifier())];
-        asked.promote_to.iter().any(|wanted| called.contains(&Some(wanted.as_str())))
-    };
-    asked.promote_to.is_empty() || names(&pair.first) || names(&pair.second)
 }

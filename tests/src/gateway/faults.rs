@@ -62,10 +62,12 @@ pub enum FaultKind {
     CutAnswer,
     /// The caller lacks the permission.
     AccessDenied,
+    /// The service refuses the call with this code (HTTP 400), without effect.
+    Refused(&'static str),
 }
 
 impl FaultKind {
-    /// Every fault, for sweeps.
+    /// Every fault but a code of the test's choice, for sweeps.
     pub const ALL: [Self; 11] = [
         Self::KillBefore,
         Self::KillAfter,

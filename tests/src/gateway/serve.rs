@@ -114,6 +114,7 @@ impl Inner {
             Some(FaultKind::Status503) => Some(ServiceError::server(503)),
             Some(FaultKind::Throttled) => Some(ServiceError::throttled(request)),
             Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(request)),
+            Some(FaultKind::Refused(code)) => Some(ServiceError::new(code, "refused by a test")),
             _ => self.throttled(request).or_else(|| self.denied(request)),
         };
         let answer = match refusal {
