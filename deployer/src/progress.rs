@@ -1,8 +1,8 @@
 //! How far the flip that a pair's journal names has come. Pure.
 
-use blue_green::intent::{Promotion, marks};
-use blue_green::journal::{FlipId, Marks, Past};
-use blue_green::safety::is_made;
+use blue_green::intent::{Promotion, journalled, marks};
+use blue_green::journal::{FlipId, Past};
+use blue_green::safety::is_undone;
 use blue_green::topology::Topology;
 use blue_green::twins::{Pair, Side, Survey};
 use jiff::Timestamp;
@@ -51,23 +51,20 @@ impl Progress {
     /// Of the flip that the journal of a pair names, where it names one.
     #[must_use]
     pub fn of(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
-        let Marks { flip, past, .. } = marks(topology, pair);
-        let flip = flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second))?;
-        let promoted = if flip.promotes(&pair.first) { &pair.first } else { &pair.second };
-        let retired = pair.other(promoted);
-        let twins = survey.pairs.get(pair)?.iter().map(|index| &survey.twins[*index]);
-        let sides = twins.flat_map(|twin| [(&twin.live, promoted.as_str(), retired), (&twin.test, retired, promoted)]);
+        let (flip, promotion) = journalled(topology, pair)?;
+        let (promoted, retired) = (promotion.promoted.as_str(), promotion.retired.as_str());
+        let sides = survey.twins_of(pair).flat_map(|twin| [(&twin.live, promoted, retired), (&twin.test, retired, promoted)]);
         let (moved, left): (Vec<_>, Vec<_>) = sides.partition(|(side, after, _)| side.forward.serves_only(after));
-        let promotion = Promotion { promoted: promoted.clone(), retired: retired.to_owned(), finishes: None };
         let state = match (moved.is_empty(), left.iter().all(|(side, _, before)| side.forward.serves_only(before))) {
             _ if left.is_empty() => State::Done,
+            _ if is_undone(topology, survey, &promotion) => State::Undone,
             (_, false) => State::Mixed,
             (false, true) => State::HalfDone,
-            (true, true) if is_made(topology, &promotion) => State::Undone,
             (true, true) => State::Begun,
         };
         let told = |sides: Vec<(&Side<'_>, &str, &str)>| sides.into_iter().map(|(side, ..)| side.describe()).collect();
         let (moved, left) = (told(moved), told(left));
+        let past = marks(topology, pair).past;
         let Promotion { promoted, retired, .. } = promotion;
         Some(Self { id: flip.id, time: flip.time, promoted, retired, state, moved, left, past })
     }

@@ -2,7 +2,7 @@
 //!
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
-use blue_green::intent::marks;
+use blue_green::intent::{journalled, marks};
 use blue_green::journal::Flip;
 use blue_green::pairs::Pair;
 use blue_green::ports::PortPair;
@@ -67,8 +67,7 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
     let survey = survey(topology, ports)?;
     let pair = chosen(topology, &survey, choice)?;
     let (live, test) = serving(topology, &survey, pair)?;
-    let marks = marks(topology, pair);
-    let flip = marks.flip.filter(|flip| flip.names(&pair.first) && flip.names(&pair.second));
+    let flip = journalled(topology, pair).map(|(flip, _)| flip);
     let sides = Sides { live, test, flip };
     match &sides.flip {
         Some(flip) if !sides.flip_is_done() && !fenced => Err(Refused::HalfDone {
@@ -76,7 +75,7 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
             since: flip.time.to_string(),
             promoted: test.describe(),
             live: live.describe(),
-            mend: mend::end(&test.arn, &live.arn, &flip.id, &marks.past),
+            mend: mend::end(&test.arn, &live.arn, &flip.id, &marks(topology, pair).past),
         }
         .into()),
         _ => Ok(sides),
@@ -125,7 +124,7 @@ fn unpaired(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
 /// The live and the test group of a pair, where all rules agree. Every live rule that sends traffic to one of the two
 /// counts, also one without a twin or of another pair: what it serves is production.
 fn serving<'a>(topology: &'a Topology, survey: &Survey<'_>, pair: &Pair) -> Result<(&'a TargetGroup, &'a TargetGroup), Refused> {
-    let twins: Vec<&Twin<'_>> = survey.pairs[pair].iter().map(|index| &survey.twins[*index]).collect();
+    let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
     let on_live_port = |side: &&Side<'_>| survey.ports.iter().any(|ports| ports.live == side.port);
     let sends = |side: &&Side<'_>| side.forward.targets.iter().any(|target| target.weight > 0 && pair.holds(&target.group));
     let every = survey.twins.iter().map(|twin| &twin.live).chain(survey.alone.iter().filter(on_live_port));

@@ -4,8 +4,9 @@ use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 use local_aws::lambda::Outcome;
 use serde_json::{Value, json};
 
-use crate::arena::{Arena, Balancer, is_write, weights};
-use crate::outcome::Answer;
+use crate::arena::{Arena, Balancer};
+use crate::outcome::{Answer, is_write};
+use crate::rules::weights;
 
 fn shop(more: Value) -> Value {
     let mut parameters = json!({ "ElbName": "shop" });
@@ -61,7 +62,7 @@ async fn by_weights(arena: &Arena) -> Vec<Vec<(String, i32)>> {
 
 #[tokio::test]
 async fn a_flip_that_is_refused_after_it_moved_a_rule_sets_it_back() {
-    let arena = Arena::patient(Balancer::OnePair).await;
+    let arena = Arena::new(Balancer::OnePair).await;
     let before = by_weights(&arena).await;
     let job = Job::new(&arena, json!({ "Execution": "run-1" }));
     arena.world.gateway.inject(once("ModifyListener", 1, FaultKind::KillAfter));
@@ -83,7 +84,7 @@ async fn a_flip_that_is_refused_after_it_moved_a_rule_sets_it_back() {
 
 #[tokio::test]
 async fn a_flip_that_was_made_before_is_not_set_back_by_a_refused_retry() {
-    let arena = Arena::patient(Balancer::OnePair).await;
+    let arena = Arena::new(Balancer::OnePair).await;
     let approved = json!({ "Execution": "run-1", "PromoteImage": "v2" });
     let job = Job::new(&arena, approved.clone());
     job.deliver(&arena).await;
@@ -97,7 +98,7 @@ async fn a_flip_that_was_made_before_is_not_set_back_by_a_refused_retry() {
 
 #[tokio::test]
 async fn a_flip_whose_labels_alone_cannot_be_written_has_succeeded_and_says_so() {
-    let mut arena = Arena::patient(Balancer::OnePair).await;
+    let mut arena = Arena::new(Balancer::OnePair).await;
     for kind in [FaultKind::AccessDenied, FaultKind::Status500] {
         arena.reset().await;
         let execution = format!("run-{kind:?}");
@@ -121,7 +122,7 @@ async fn a_flip_whose_labels_alone_cannot_be_written_has_succeeded_and_says_so()
 
 #[tokio::test]
 async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_the_rules_apart() {
-    let arena = Arena::patient(Balancer::OnePair).await;
+    let arena = Arena::new(Balancer::OnePair).await;
     let flip = Job::new(&arena, json!({ "PromoteTo": "Code2", "Execution": "run-1" }));
     let stay = Job::new(&arena, json!({ "PromoteTo": "Code1", "Execution": "run-2" }));
     let another = arena.world.lambda(std::time::Duration::from_secs(20)).unwrap();
@@ -151,7 +152,7 @@ async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_
 
 #[tokio::test]
 async fn tags_are_read_after_the_rules_where_nobody_names_the_group() {
-    let arena = Arena::patient(Balancer::OnePair).await;
+    let arena = Arena::new(Balancer::OnePair).await;
     let job = Job::new(&arena, json!({ "Execution": "run-1" }));
     let another = arena.world.lambda(std::time::Duration::from_secs(20)).unwrap();
     // The copy reads its tags before the flip begins, and its rules when it is over.
@@ -172,7 +173,7 @@ async fn tags_are_read_after_the_rules_where_nobody_names_the_group() {
 
 #[tokio::test]
 async fn rules_that_went_to_a_third_group_meanwhile_are_somebody_elses_change() {
-    let arena = Arena::patient(Balancer::OnePair).await;
+    let arena = Arena::new(Balancer::OnePair).await;
     let elb = arena.world.elb();
     let third = elb.create_target_group().name("third").protocol("HTTP".into()).port(80).target_type("ip".into());
     let third = third.send().await.unwrap().target_groups()[0].target_group_arn().unwrap().to_owned();
@@ -206,7 +207,7 @@ async fn rules_that_went_to_a_third_group_meanwhile_are_somebody_elses_change() 
 
 #[tokio::test]
 async fn a_late_copy_of_a_job_that_could_not_be_noted_as_over_does_nothing_in_the_same_process() {
-    let mut arena = Arena::patient(Balancer::OnePair).await;
+    let mut arena = Arena::new(Balancer::OnePair).await;
     for denied in ["DescribeLoadBalancers", "DescribeTags", "AddTags"] {
         arena.reset().await;
         let job = Job::new(&arena, json!({ "Execution": format!("run-{denied}") }));

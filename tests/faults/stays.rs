@@ -87,8 +87,9 @@ fn fault_of(case: &Case, ended: &Ended) -> Option<String> {
     let (r#type, message) = match &ended.answer {
         Answer::Failed(r#type, message) => (r#type, message),
         // Every write was acknowledged, or took effect without an answer: then the flip was made.
-        // So it was where only labels could not be written: they decide nothing.
-        Answer::Succeeded if case.is_read() || case.kind.takes_effect() || case.action == "AddTags" => return ended.fault(),
+        Answer::Succeeded if case.is_read() || case.kind.takes_effect() => return ended.fault(),
+        // So it was where only labels could not be written: they decide nothing, and whoever comes next writes them.
+        Answer::Succeeded if case.action == "AddTags" => return fault_of_rules(ended, Traffic::Flipped),
         answer => return Some(format!("{answer:?}, {:?}", ended.traffic())),
     };
     let expected = match case.kind {
@@ -108,8 +109,13 @@ fn fault_of(case: &Case, ended: &Ended) -> Option<String> {
         _ if message.contains("set back") || message.contains("sets the rest back") => Traffic::Before,
         _ => return Some(format!("nothing is said of what comes next: {message:?}")),
     };
+    fault_of_rules(ended, promised).map(|what| format!("{what}, but said was {message:?}"))
+}
+
+/// What is wrong with where the traffic is after further deliveries, or with how it was served meanwhile.
+fn fault_of_rules(ended: &Ended, promised: Traffic) -> Option<String> {
     let became = ended.further.iter().map(|further| traffic(&further.rules)).find(|became| *became != promised);
-    became.map(|became| format!("{became:?} after a further delivery, but said was {message:?}")).or(ended.fault_of_requests())
+    became.map(|became| format!("{became:?} after a further delivery")).or(ended.fault_of_requests())
 }
 
 /// Each rule's state in the words of a message.

@@ -118,7 +118,7 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
 
 /// Whether all rules of a pair tell the same way round.
 fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Finding> {
-    let twins: Vec<&Twin<'_>> = survey.pairs[pair].iter().map(|index| &survey.twins[*index]).collect();
+    let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
     let weights = |side: &Side<'_>| format!("{} forwards to {}", side.describe(), topology.weights(side.forward));
     let serves = |live: &str, test: &str| {
         twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
