@@ -1,7 +1,5 @@
 //! What probes find, and what follows for requests.
 
-use std::time::Duration;
-
 use aws_sdk_elasticloadbalancingv2::types::ProtocolEnum;
 use local_aws::app::App;
 
@@ -11,13 +9,15 @@ use crate::bench::{Bench, forward};
 async fn a_group_without_a_rule_is_unused_and_comes_back_unknown() {
     let bench = Bench::start().await;
     let (a, b) = (bench.group("a").await, bench.group("b").await);
-    let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
+    let (_one, two) = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
     assert_eq!(bench.states(&b), ["unused"]);
     assert_eq!(bench.balancer.health(&b)[0].reason.as_deref(), Some("Target.NotInUse"));
 
+    two.set_undecided();
     let listener = bench.listener(80, ProtocolEnum::Http, [forward(&[(&b, 1)])]).await;
     assert_eq!(bench.states(&b), ["initial"]);
     assert_eq!(bench.get(80, "/").await.status, 503, "no target has passed its probes");
+    two.set_healthy(true);
     bench.healthy(&b).await;
     assert_eq!(bench.get(80, "/").await.version.as_deref(), Some("v2"));
 
@@ -25,9 +25,11 @@ async fn a_group_without_a_rule_is_unused_and_comes_back_unknown() {
     assert_eq!(bench.states(&b), ["healthy"], "at weight 0 a group stays in use");
     bench.change(&listener, forward(&[(&a, 1)])).await;
     assert_eq!(bench.states(&b), ["unused"]);
+    two.set_undecided();
     bench.change(&listener, forward(&[(&b, 1)])).await;
     assert_eq!(bench.states(&b), ["initial"], "what was known of its health is forgotten");
     assert_eq!(bench.get(80, "/").await.status, 503);
+    two.set_healthy(true);
     bench.healthy(&b).await;
     assert_eq!(bench.get(80, "/").await.status, 200);
 }
@@ -72,9 +74,12 @@ async fn a_group_with_unknown_and_unhealthy_targets_does_not_fail_open() {
     bench.register(&group, sick.address().port()).await;
     bench.listener(80, ProtocolEnum::Http, [forward(&[(&group, 1)])]).await;
     bench.until(&group, &["unhealthy"]).await;
-    let _new = bench.app(&group, "v2").await;
+    let new = App::start("v2", "teal").await.unwrap();
+    new.set_undecided();
+    bench.register(&group, new.address().port()).await;
     assert_eq!(bench.states(&group), ["unhealthy", "initial"]);
     assert_eq!(bench.get(80, "/").await.status, 503);
+    new.set_healthy(true);
     bench.until(&group, &["unhealthy", "healthy"]).await;
     assert_eq!(bench.get(80, "/").await.version.as_deref(), Some("v2"));
 }
@@ -83,23 +88,31 @@ async fn a_group_with_unknown_and_unhealthy_targets_does_not_fail_open() {
 async fn a_deregistered_target_finishes_what_it_has_and_gets_nothing_new() {
     let bench = Bench::start().await;
     let group = bench.group("a").await;
-    let (old, _new) = (bench.app(&group, "v1").await, bench.app(&group, "v2").await);
+    let (old, new) = (bench.app(&group, "v1").await, bench.app(&group, "v2").await);
     bench.listener(80, ProtocolEnum::Http, [forward(&[(&group, 1)])]).await;
     bench.healthy(&group).await;
+    // Longer than this test takes.
+    bench.set(&group, "deregistration_delay.timeout_seconds", "3600").await;
     let drain = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        old.holds(1).await;
+        new.holds(1).await;
         bench.deregister(&group, old.address().port()).await;
         assert_eq!(bench.states(&group), ["healthy", "draining"]);
         assert_eq!(bench.versions(80, 10).await["v2"], 10);
+        old.release();
+        new.release();
     };
-    let ((), one, two) = tokio::join!(drain, bench.get(80, "/slow?ms=500"), bench.get(80, "/slow?ms=500"));
+    let ((), one, two) = tokio::join!(drain, bench.get(80, "/held"), bench.get(80, "/held"));
     let mut versions = [one.version.unwrap(), two.version.unwrap()];
     versions.sort();
     assert_eq!(versions, ["v1", "v2"]);
-    bench.until(&group, &["healthy"]).await;
 
+    old.set_undecided();
     bench.register(&group, old.address().port()).await;
     assert_eq!(bench.states(&group), ["healthy", "initial"], "a target that comes back is a new one");
+    bench.set(&group, "deregistration_delay.timeout_seconds", "0").await;
+    bench.deregister(&group, old.address().port()).await;
+    assert_eq!(bench.states(&group), ["healthy"], "when the delay is over it is gone");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Which rule and which group answers a request.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, HttpHeaderConditionConfig, HttpRequestMethodConditionConfig, ProtocolEnum,
@@ -8,7 +8,6 @@ use aws_sdk_elasticloadbalancingv2::types::{
     SourceIpConditionConfig,
 };
 use local_aws::{
-    app::App,
     load::{Aim, Load},
     load_balancer::{Options, PortPolicy},
 };
@@ -27,8 +26,7 @@ async fn weights_share_the_requests() {
 
     bench.change(&listener, forward(&[(&a, 75), (&b, 25)])).await;
     let versions = bench.versions(80, 400).await;
-    // Four standard deviations around 100.
-    assert!((65..135).contains(&versions["v2"]), "{versions:?}");
+    assert_eq!((versions["v1"], versions["v2"]), (300, 100));
 
     bench.change(&listener, forward(&[(&a, 0), (&b, 0)])).await;
     assert_eq!(bench.versions(80, 3).await["503"], 3);
@@ -122,28 +120,29 @@ async fn an_open_connection_follows_a_rule_at_its_next_request() {
     let mut aim = Aim::at("live", bench.balancer.address(NAME, 80).unwrap());
     (aim.clients, aim.pause) = (1, Duration::ZERO);
     let load = Load::start(&[aim]);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    load.each_asked(2).await.unwrap();
     bench.change(&listener, forward(&[(&a, 0), (&b, 100)])).await;
-    let changed = std::time::Instant::now();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let changed = Instant::now();
+    load.each_asked(2).await.unwrap();
     let report = load.stop().await.unwrap();
     assert_eq!(report.failed(), 0);
-    assert!(report.samples("live").iter().filter(|s| s.sent > changed).all(|s| s.version.as_deref() == Some("v2")));
-    assert_eq!(report.versions("live").len(), 2);
+    assert_eq!(report.versions_sent_after("live", changed).into_keys().collect::<Vec<_>>(), ["v2"]);
+    assert_eq!(report.versions("live").into_keys().collect::<Vec<_>>(), ["v1", "v2"]);
 }
 
 #[tokio::test]
 async fn a_request_in_flight_ends_where_it_began() {
     let bench = Bench::start().await;
     let (a, b) = (bench.group("a").await, bench.group("b").await);
-    let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
+    let (one, _two) = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);
     let listener = bench.listener(80, ProtocolEnum::Http, [forward(&[(&a, 1)])]).await;
     bench.healthy(&a).await;
     let change = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        one.holds(1).await;
         bench.change(&listener, forward(&[(&b, 1)])).await;
+        one.release();
     };
-    let (answer, ()) = tokio::join!(bench.get(80, "/slow?ms=400"), change);
+    let (answer, ()) = tokio::join!(bench.get(80, "/held"), change);
     assert_eq!((answer.status, answer.version.as_deref()), (200, Some("v1")));
 }
 
@@ -192,21 +191,29 @@ async fn redirects_keep_what_they_do_not_replace() {
 }
 
 #[tokio::test]
-async fn a_target_that_fails_is_a_502_and_one_that_is_slow_a_504() {
+async fn a_target_that_is_slow_is_a_504() {
     let options = Options { patience: Duration::from_millis(300), ..PortPolicy::Free.into() };
     let bench = Bench::start_with(options).await;
-    let (slow, gone) = (bench.group("slow").await, bench.group("gone").await);
-    let _slow = bench.app(&slow, "v1").await;
-    let app = App::start("v1", "teal").await.unwrap();
-    bench.register(&gone, app.address().port()).await;
-    app.stop().await;
-    bench.listener(80, ProtocolEnum::Http, [forward(&[(&slow, 1)])]).await;
-    bench.listener(8080, ProtocolEnum::Http, [forward(&[(&gone, 1)])]).await;
-    bench.healthy(&slow).await;
-    assert_eq!(bench.get(80, "/slow?ms=2000").await.status, 504);
+    let group = bench.group("slow").await;
+    let _app = bench.app(&group, "v1").await;
+    bench.listener(80, ProtocolEnum::Http, [forward(&[(&group, 1)])]).await;
+    bench.healthy(&group).await;
+    // It is never released.
+    assert_eq!(bench.get(80, "/held").await.status, 504);
+}
+
+#[tokio::test]
+async fn a_target_that_takes_no_connection_is_a_502() {
+    let bench = Bench::start().await;
+    let group = bench.group("gone").await;
+    // Bound, so that nobody else gets the port, and not listening.
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    bench.register(&group, deaf.local_addr().unwrap().port()).await;
+    bench.listener(80, ProtocolEnum::Http, [forward(&[(&group, 1)])]).await;
     // All its targets were probed and found unhealthy, so it fails open.
-    bench.until(&gone, &["unhealthy"]).await;
-    assert_eq!(bench.get(8080, "/").await.status, 502);
+    bench.until(&group, &["unhealthy"]).await;
+    assert_eq!(bench.get(80, "/").await.status, 502);
 }
 
 #[tokio::test]
@@ -217,12 +224,14 @@ async fn listeners_open_and_close_with_the_api() {
     assert!(address.ip().is_loopback());
     assert_eq!(bench.get(80, "/").await.body, "here");
     assert_eq!(bench.balancer.address(NAME, 81), None);
+    let mut open = tokio::net::TcpStream::connect(address).await.unwrap();
     bench.elb.delete_listener().listener_arn(&listener).send().await.unwrap();
     bench.balancer.reload_after("DeleteListener").await.unwrap();
     assert_eq!(bench.balancer.address(NAME, 80), None);
-    // The port is closed by a task that is ended: at its next step.
-    let closed = async { while tokio::net::TcpStream::connect(address).await.is_ok() {} };
-    tokio::time::timeout(crate::bench::SOON, closed).await.unwrap();
+    // Its connections end, by a task that is ended at its next step. The port itself may be another process's by then.
+    let mut nothing = [0];
+    let ended = tokio::io::AsyncReadExt::read(&mut open, &mut nothing);
+    assert!(matches!(tokio::time::timeout(crate::bench::SOON, ended).await.unwrap(), Ok(0) | Err(_)));
 }
 
 fn says(text: &str) -> Action {
@@ -232,18 +241,25 @@ fn says(text: &str) -> Action {
 
 #[tokio::test]
 async fn a_listener_is_served_on_its_own_port_where_that_is_free() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let served = async || {
+    let served = async |port: u16| {
         let bench = Bench::start_with(PortPolicy::SameIfPossible).await;
-        bench.listener(i32::from(free), ProtocolEnum::Http, [says("here")]).await;
-        assert_eq!(bench.get(free, "/").await.body, "here");
-        let port = bench.balancer.address(NAME, free).unwrap().port();
-        (bench, port)
+        bench.listener(i32::from(port), ProtocolEnum::Http, [says("here")]).await;
+        assert_eq!(bench.get(port, "/").await.body, "here");
+        let local = bench.balancer.address(NAME, port).unwrap().port();
+        (bench, local)
     };
-    let (_first, port) = served().await;
-    assert_eq!(port, free);
-    let (_second, port) = served().await;
-    assert_ne!(port, free);
+    // Another process may take a port that was free a moment ago, but not one after the other.
+    let mut first = None;
+    for _ in 0..10 {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let (bench, local) = served(free).await;
+        if local == free {
+            first = Some((bench, free));
+            break;
+        }
+    }
+    let (_bench, taken) = first.unwrap();
+    assert_ne!(served(taken).await.1, taken);
 }
 
 #[tokio::test]
@@ -253,19 +269,29 @@ async fn forty_groups_are_followed_between_a_write_and_its_answer() {
     for number in 0..40 {
         groups.push(bench.group(&format!("g{number}")).await);
     }
+    let (one, two) = (&groups[38], &groups[39]);
+    let _apps = (bench.app(one, "v1").await, bench.app(two, "v2").await);
+    let mut last = String::new();
     for port in [80, 8080] {
         let listener = bench.listener(port, ProtocolEnum::Http, [says("default")]).await;
         for (number, pair) in groups.chunks(2).enumerate() {
             let path = RuleCondition::builder().field("path-pattern").values(format!("/{number}/*")).build();
-            bench.rule(&listener, number as i32 + 1, [path], [forward(&[(&pair[0], 100), (&pair[1], 0)])]).await;
+            last = bench.rule(&listener, number as i32 + 1, [path], [forward(&[(&pair[0], 100), (&pair[1], 0)])]).await;
         }
     }
+    bench.healthy(one).await;
+    bench.healthy(two).await;
+    let version = async || bench.get(8080, "/19/1").await.version.unwrap();
+    assert_eq!(version().await, "v1");
     let took = async |action: &str| {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         bench.balancer.reload_after(action).await.unwrap();
         begun.elapsed()
     };
-    let (rules, targets, all) = (took("ModifyRule").await, took("RegisterTargets").await, took("CreateTargetGroup").await);
+    bench.elb.modify_rule().rule_arn(last).actions(forward(&[(one, 0), (two, 100)])).send().await.unwrap();
+    let rules = took("ModifyRule").await;
+    assert_eq!(version().await, "v2");
+    let (targets, all) = (took("RegisterTargets").await, took("CreateTargetGroup").await);
+    assert_eq!(version().await, "v2");
     println!("reload of 40 rules {rules:?}, of the targets of 40 groups {targets:?}, of everything {all:?}");
-    assert!(all < Duration::from_secs(5), "{all:?}");
 }

@@ -62,7 +62,7 @@ async fn any_host_is_served_to_clients_that_trust_the_authority() {
     let mut aim = Aim::at("live", bench.balancer.address(NAME, 443).unwrap());
     aim.authority = Some(authority);
     let load = Load::start(&[aim.clone(), Aim { name: "named".to_owned(), host: Some("www.example.com".to_owned()), ..aim }]);
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    load.each_asked(2).await.unwrap();
     let report = load.stop().await.unwrap();
     assert!(report.versions("live")["v1"] > 1 && report.versions("named")["v1"] > 1);
     assert_eq!(report.failed(), 0);

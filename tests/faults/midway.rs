@@ -166,7 +166,8 @@ async fn tags_are_read_after_the_rules_where_nobody_names_the_group() {
     }
     another.deliver_once(&job.id, job.event.as_bytes()).await.unwrap();
     assert_eq!(job.answer(&arena), Answer::Succeeded);
-    (held.release(), held_too.release());
+    held.release();
+    held_too.release();
     assert!(matches!(copy.await, Outcome::Answer(_)));
     assert_eq!(arena.live().await.as_deref(), Some("a-code2"));
 }
@@ -198,7 +199,8 @@ async fn rules_that_went_to_a_third_group_meanwhile_are_somebody_elses_change() 
             elb.modify_rule().rule_arn(rule.rule_arn().unwrap()).actions(action).send().await.unwrap();
         }
     }
-    (held.release(), held_too.release());
+    held.release();
+    held_too.release();
     flipping.await;
     let (_, message) = job.failed(&arena);
     assert!(message.contains("somebody else changed the rules during this flip"), "{message}");

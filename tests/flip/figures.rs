@@ -1,6 +1,4 @@
-//! Exact figures: calls and round trips in a row.
-
-use std::time::Duration;
+//! Exact figures: calls and round trips in a row. The gateway holds each call until the others of its round trip have come.
 
 use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetTypeEnum};
 use local_aws::world::{Pair, Rule, path};
@@ -11,8 +9,7 @@ use crate::stage::{Stage, shop};
 #[tokio::test]
 async fn a_flip_by_name_moves_live_traffic_by_the_fifth_round_trip_and_answers_by_the_eighth() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
-    stage.world.gateway.set_delay(Duration::from_millis(80));
-    stage.world.gateway.reset_calls();
+    stage.world.gateway.expect_rounds(&[1, 2, 7, 1, 2, 4, 3, 1]);
     stage.job(shop(json!({ "PromoteTo": "Code2", "Execution": "run-1" }))).await.succeeded();
     let calls = stage.world.gateway.calls();
     let shown: Vec<_> = calls.iter().map(|call| (call.depth, call.action.as_str())).collect();
@@ -24,7 +21,7 @@ async fn a_flip_by_name_moves_live_traffic_by_the_fifth_round_trip_and_answers_b
     assert_eq!(moved, [5, 5], "{shown:#?}");
     let answered = calls.iter().find(|call| call.action == "PutJobSuccessResult").unwrap();
     assert_eq!(answered.depth, 8, "{shown:#?}");
-    assert!(calls.len() <= 22, "{} calls: {shown:#?}", calls.len());
+    assert_eq!(calls.len(), 21, "{shown:#?}");
 }
 
 #[tokio::test]
@@ -51,8 +48,7 @@ async fn groups_that_only_a_journal_names_are_read_side_by_side() {
     }
     let journal = format!("v1 run-0 {} {} 2026-01-01T00:00:00Z", tails[0], tails[1]);
     stage.set_tag("shop-code1", "bluegreen:flip", &journal).await;
-    stage.world.gateway.set_delay(Duration::from_millis(80));
-    stage.world.gateway.reset_calls();
+    stage.world.gateway.expect_rounds(&[1, 2, 7, 2, 6, 1]);
     stage.job(shop(json!({ "Action": "check" }))).await.succeeded();
     let calls = stage.world.gateway.calls();
     let depths: Vec<usize> = calls.iter().filter(|call| call.action == "DescribeTargetGroups").map(|call| call.depth).collect();

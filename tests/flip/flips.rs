@@ -54,10 +54,13 @@ async fn rules_and_default_actions_move_together_and_come_back_exactly() {
 #[tokio::test]
 async fn plain_forwards_are_read_and_weighted_ones_are_written() {
     let stage = Stage::with(|spec| spec.single_group_forwards()).await;
+    let weights = |snapshot: &str| [100, 0].map(|weight| snapshot.matches(&format!("<Weight>{weight}</Weight>")).count());
+    assert_eq!(weights(&stage.world.snapshot().await.unwrap()), [0, 0]);
     stage.job(shop(json!({}))).await.succeeded();
     assert_eq!(stage.versions().await, ("v2".into(), "v1".into()));
+    // Two listeners, whose default actions are listed as such and as default rules.
     let snapshot = stage.world.snapshot().await.unwrap();
-    assert!(snapshot.contains("100") && snapshot.contains("shop-code1"), "{snapshot}");
+    assert_eq!(weights(&snapshot), [4, 4], "{snapshot}");
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use local_aws::lambda::{Invocation, Lambda};
 use local_aws::world::{Created, LoadBalancerSpec, World, WorldOptions};
 use serde_json::{Value, json};
 
+/// The function's time-out: only a failure takes so long.
+const LONG: Duration = Duration::from_secs(60);
+
 /// A world with one load balancer and the function.
 pub struct Stage {
     pub world: World,
@@ -25,7 +28,7 @@ impl Stage {
     pub async fn with(spec: impl for<'a> FnOnce(LoadBalancerSpec<'a>) -> LoadBalancerSpec<'a>) -> Self {
         let world = World::start(WorldOptions::default()).await.unwrap();
         let balancer = spec(world.load_balancer("shop")).create().await.unwrap();
-        let lambda = world.lambda_with(Duration::from_secs(10), [("CALL_TIMEOUT_MS", "500")]).unwrap();
+        let lambda = world.lambda_with(LONG, [("CALL_TIMEOUT_MS", "30000")]).unwrap();
         Self { world, lambda, balancer }
     }
 

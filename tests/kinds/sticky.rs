@@ -52,7 +52,7 @@ async fn groups_with_sticky_targets_change_places_alone_and_come_back_exactly() 
     there.moved("live", "v1", "v2");
     // The group that went to the test side had no rule for a moment: its targets are checked anew.
     let waiting = stage.balancer.group("shop-code1").unwrap();
-    stage.world.load_balancer.wait_healthy(waiting, std::time::Duration::from_secs(10)).await.unwrap();
+    stage.world.load_balancer.wait_healthy(waiting, std::time::Duration::from_secs(60)).await.unwrap();
     assert_eq!(stage.version(8080).await, "v1");
     let back = under_load(&stage, &aims, json!({})).await;
     back.summary(&aims);

@@ -1,6 +1,6 @@
 //! A flip under load, and what its clients must have got.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use local_aws::load::{Aim, Load, Report};
 use local_aws::world::LoadBalancerSpec;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::stage::{Ended, Stage, shop};
 
-/// How long clients ask before the flip and after it.
-const AROUND: Duration = Duration::from_millis(200);
+/// What every client asks before the flip, and after it.
+const AROUND: usize = 3;
 
 /// A stage whose gateway serves pages of two.
 pub async fn stage(spec: impl for<'a> FnOnce(LoadBalancerSpec<'a>) -> LoadBalancerSpec<'a>) -> Stage {
@@ -40,10 +40,10 @@ pub struct Flipped {
 /// Runs a job while clients keep asking, and lets them ask on for a moment.
 pub async fn under_load(stage: &Stage, aims: &[Aim], parameters: Value) -> Flipped {
     let load = Load::start(aims);
-    tokio::time::sleep(AROUND).await;
+    load.each_asked(AROUND).await.unwrap();
     let ended = stage.job(shop(parameters)).await;
     let done = Instant::now();
-    tokio::time::sleep(AROUND).await;
+    load.each_asked(AROUND).await.unwrap();
     let report = load.stop().await.unwrap();
     Flipped { ended, report, done }
 }
@@ -67,8 +67,8 @@ impl Flipped {
     pub fn moved(&self, name: &str, from: &str, to: &str) {
         let samples = self.report.samples(name);
         assert_eq!(samples[0].version.as_deref(), Some(from), "{name}");
-        let after: Vec<_> = samples.iter().filter(|sample| sample.sent > self.done).collect();
-        assert!(!after.is_empty() && after.iter().all(|sample| sample.version.as_deref() == Some(to)), "{name}: {after:?}");
+        let after = self.report.versions_sent_after(name, self.done);
+        assert_eq!(after.keys().collect::<Vec<_>>(), [to], "{name}: {after:?}");
         assert_eq!(self.report.versions(name).len(), 2, "{name}: {:?}", self.report.versions(name));
     }
 

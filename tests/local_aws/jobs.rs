@@ -5,12 +5,12 @@ use aws_sdk_codepipeline::error::ProvideErrorMetadata;
 use aws_sdk_codepipeline::types::{ExecutionDetails, FailureDetails, FailureType};
 use local_aws::jobs::JobState;
 
-use crate::{impatient, world};
+use crate::{once, world};
 
 #[tokio::test]
 async fn a_job_takes_one_result() {
     let world = world().await;
-    let client = Client::new(&impatient(&world).await);
+    let client = Client::new(&once(&world).await);
     let job = world.jobs.create_job("{\"ElbName\":\"shop\"}");
     assert_eq!(world.jobs.state(&job), Some(JobState::InProgress));
     let details = ExecutionDetails::builder().summary("done").percent_complete(100).build();
@@ -38,7 +38,7 @@ async fn a_job_takes_one_result() {
 #[tokio::test]
 async fn a_job_that_never_was_is_not_found() {
     let world = world().await;
-    let client = Client::new(&impatient(&world).await);
+    let client = Client::new(&once(&world).await);
     let error = client.put_job_success_result().job_id("00000000-0000-4000-8000-000000000000").send().await.unwrap_err();
     assert!(error.into_service_error().is_job_not_found_exception());
 }
@@ -46,7 +46,7 @@ async fn a_job_that_never_was_is_not_found() {
 #[tokio::test]
 async fn a_result_beyond_the_limits_is_refused_and_the_job_goes_on() {
     let world = world().await;
-    let client = Client::new(&impatient(&world).await);
+    let client = Client::new(&once(&world).await);
     let job = world.jobs.create_job("{}");
     let summary = async |text: String| {
         let details = ExecutionDetails::builder().summary(text).build();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use local_aws::gateway::{At, Fault, FaultKind};
 use local_aws::lambda::{Lambda, Outcome};
 
+use crate::until;
+
 /// Does what the event says: `answer`, `fail`, `crash`, `hang`, or `call` AWS first.
 const FUNCTION: &str = r#"#!/usr/bin/env python3
 import json, os, time, urllib.request
@@ -20,7 +22,7 @@ while True:
     if what == "crash":
         os._exit(1)
     if what == "hang":
-        time.sleep(60)
+        time.sleep(600)
     if what == "call":
         call = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], b"Action=DescribeLoadBalancers", {
             "x-amz-security-token": os.environ["AWS_SESSION_TOKEN"],
@@ -38,12 +40,16 @@ fn lambda() -> (Lambda, tempfile::TempPath) {
     lambda_with(HashMap::new())
 }
 
-fn lambda_with(mut env: HashMap<String, String>) -> (Lambda, tempfile::TempPath) {
+fn lambda_with(env: HashMap<String, String>) -> (Lambda, tempfile::TempPath) {
+    lambda_within(Duration::from_secs(60), env)
+}
+
+fn lambda_within(timeout: Duration, mut env: HashMap<String, String>) -> (Lambda, tempfile::TempPath) {
     let file = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     std::fs::write(&file, FUNCTION).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
     env.insert("PATH".to_owned(), std::env::var("PATH").unwrap());
-    (Lambda::new(&file, env, Duration::from_secs(2)).unwrap(), file)
+    (Lambda::new(&file, env, timeout).unwrap(), file)
 }
 
 fn count(outcome: &Outcome) -> u64 {
@@ -66,18 +72,19 @@ async fn a_process_stays_warm_until_it_ends() {
     assert_eq!((three.cold(), count(&three.outcome)), (true, 1));
 
     // Killed while it waits for an event.
+    let process = lambda.process_id().unwrap();
     lambda.kill();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until(async || !runs(process)).await;
     assert!(lambda.invoke(b"\"answer\"").await.unwrap().cold());
 }
 
 #[tokio::test]
 async fn a_function_that_takes_too_long_is_killed() {
-    let (lambda, _file) = lambda();
-    lambda.invoke(b"\"answer\"").await.unwrap();
+    // Long enough to say what it is about to do.
+    let (lambda, _file) = lambda_within(Duration::from_secs(3), HashMap::new());
     let late = lambda.invoke(b"\"hang\"").await.unwrap();
     assert_eq!(late.outcome, Outcome::TimedOut);
-    assert_eq!(late.logs, ["event 2: hang"]);
+    assert_eq!(late.logs, ["event 1: hang"]);
     assert!(lambda.invoke(b"\"answer\"").await.unwrap().cold());
 }
 
@@ -98,11 +105,12 @@ async fn a_function_that_is_dropped_leaves_no_process() {
     lambda.invoke(b"\"answer\"").await.unwrap();
     let process = lambda.process_id().unwrap();
     drop(lambda);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-    while std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(tokio::time::Instant::now() < deadline, "{process} still runs");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || !runs(process)).await;
+}
+
+/// Whether the process is there and has not ended.
+fn runs(process: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! The call log counts calls and round trips in a row.
 
-use std::time::Duration;
-
 use aws_sdk_elasticloadbalancingv2::Client;
 use local_aws::gateway::At;
 
@@ -12,7 +10,7 @@ async fn calls_made_at_once_are_one_round_trip() {
     let world = world().await;
     let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
     assert!(world.gateway.calls().is_empty(), "building a world is not counted");
-    world.gateway.set_delay(Duration::from_millis(30));
+    world.gateway.expect_rounds(&[1, 2, 1]);
     let elb = Client::new(&world.as_product().await);
     elb.describe_load_balancers().names("shop").send().await.unwrap();
     let rules = |port| elb.describe_rules().listener_arn(&shop.listeners[&port]).send();

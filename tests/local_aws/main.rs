@@ -27,10 +27,20 @@ fn idle_pair(name: &str) -> Pair {
     Pair::new(name).targets(0, 0)
 }
 
-/// The product's settings, without retries and with little patience, so that every fault is seen as it is.
-async fn impatient(world: &World) -> SdkConfig {
+/// Waits until something is so.
+async fn until(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap();
+}
+
+/// The product's settings, without retries, so that every fault is seen as it is. Only what fails takes all the time.
+async fn once(world: &World) -> SdkConfig {
     let mut config = world.as_product().await.into_builder();
     config.set_retry_config(Some(RetryConfig::disabled()));
-    config.set_timeout_config(Some(TimeoutConfig::builder().operation_timeout(Duration::from_millis(300)).build()));
+    config.set_timeout_config(Some(TimeoutConfig::builder().operation_timeout(Duration::from_secs(60)).build()));
     config.build()
 }

@@ -30,7 +30,7 @@ async fn a_service_is_rolled_out_when_the_api_changes_it() {
         .send()
         .await
         .unwrap();
-    let settle = async || world.ecs_runner.settled("main", "shop-code1", Duration::from_secs(10)).await.unwrap();
+    let settle = async || world.ecs_runner.settled("main", "shop-code1", Duration::from_secs(60)).await.unwrap();
     settle().await;
     let targets = || {
         let states = world.load_balancer.health(group);

@@ -16,5 +16,5 @@ pub async fn serve(world: &World, group: &str, service: &str, tag: &str) {
     let served = LoadBalancer::builder().target_group_arn(group).container_name("web").container_port(80).build();
     let create = ecs.create_service().cluster("main").service_name(service).desired_count(1);
     create.load_balancers(served).task_definition(definition).send().await.unwrap();
-    world.ecs_runner.settled("main", service, Duration::from_secs(10)).await.unwrap();
+    world.ecs_runner.settled("main", service, Duration::from_secs(60)).await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 use local_aws::lambda::{Invocation, Lambda};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::MARKER;
 use crate::event::planted;
@@ -14,16 +14,21 @@ const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 /// The function at a level, with the marker in its own credentials. The access key is the account here, and no secret.
 fn function(stage: &Stage, level: &str) -> Lambda {
+    function_within(stage, level, "5000")
+}
+
+/// The same, where every call may take so many milliseconds.
+fn function_within(stage: &Stage, level: &str, call: &str) -> Lambda {
     let token = format!("blue-green-flip/{level}/{MARKER}");
     let settings = [
         ("AWS_LAMBDA_LOG_LEVEL", level),
         ("RUST_LOG", "trace"),
         ("RUST_BACKTRACE", "full"),
-        ("CALL_TIMEOUT_MS", "300"),
+        ("CALL_TIMEOUT_MS", call),
         ("AWS_SECRET_ACCESS_KEY", MARKER),
         ("AWS_SESSION_TOKEN", &token),
     ];
-    stage.world.lambda_with(Duration::from_secs(3), settings).unwrap()
+    stage.world.lambda_with(Duration::from_secs(30), settings).unwrap()
 }
 
 /// Everything that a job leads to is without the marker; what that is.
@@ -43,7 +48,14 @@ fn without_marker(deliveries: &[Invocation]) {
     for delivery in deliveries {
         let told = format!("{:?}\n{}", delivery.outcome, delivery.logs.join("\n"));
         assert!(!told.contains(MARKER), "{told}");
+        lines(delivery);
     }
+}
+
+/// The lines of its log: all of them are JSON.
+fn lines(delivery: &Invocation) -> Vec<Value> {
+    let read = |line: &String| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    delivery.logs.iter().map(read).collect()
 }
 
 #[tokio::test]
@@ -73,13 +85,22 @@ async fn flips_refusals_and_bad_parameters_tell_nothing_at_any_level() {
 }
 
 #[tokio::test]
-async fn logs_are_written_and_hold_the_job_id_at_the_levels_that_have_them() {
+async fn every_line_of_a_log_holds_the_job_id_and_there_are_some_at_the_levels_that_have_them() {
     let stage = Stage::new().await;
-    for (level, expected) in [("TRACE", true), ("INFO", true), ("ERROR", false)] {
-        let id = stage.world.jobs.create_job(&shop(json!({})).to_string());
+    let (flip, refused) = (shop(json!({})), shop(json!({ "PromoteImage": "v9" })));
+    for (level, parameters, some) in [
+        ("TRACE", &flip, true),
+        ("INFO", &flip, true),
+        ("ERROR", &flip, false),
+        ("INFO", &refused, true),
+        ("ERROR", &refused, true),
+    ] {
+        let id = stage.world.jobs.create_job(&parameters.to_string());
         let event = planted(&stage.world.jobs.event(&id)).to_string();
         let deliveries = function(&stage, level).deliver(event.as_bytes()).await.unwrap();
-        assert_eq!(deliveries[0].logs.iter().any(|line| line.contains(&id)), expected, "{level}: {:?}", deliveries[0].logs);
+        let lines = lines(&deliveries[0]);
+        assert_eq!(!lines.is_empty(), some, "{level}: {lines:#?}");
+        assert!(lines.iter().all(|line| line["span"]["job"] == id.as_str()), "{level}: {lines:#?}");
     }
 }
 
@@ -96,13 +117,16 @@ async fn failing_calls_tell_nothing_at_any_level() {
     ];
     for level in ["TRACE", "INFO"] {
         let lambda = function(&stage, level);
+        // It waits for a call that hangs to its end: shorter calls, and no harm where one has to be made again.
+        let hanging = function_within(&stage, level, "500");
         for kind in kinds {
+            let lambda = if kind == FaultKind::Hang { &hanging } else { &lambda };
             for action in ["DescribeLoadBalancers", "DescribeTags", "AddTags", "ModifyListener", "PutJobSuccessResult"] {
                 // What can be tried again is broken once, or this would take the function's whole time each.
                 let lasts = if kind == FaultKind::AccessDenied { Lasts::Invocation } else { Lasts::Once };
                 stage.world.gateway.reset_calls();
                 stage.world.gateway.inject(Fault { at: At::Action(action.to_owned(), 1), kind, lasts });
-                let state = job(&stage, &lambda, &shop(json!({})).to_string()).await;
+                let state = job(&stage, lambda, &shop(json!({})).to_string()).await;
                 assert!(stage.world.gateway.fault_hit(), "{kind:?} at {action}: {state}");
             }
         }

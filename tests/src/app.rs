@@ -3,8 +3,8 @@
 //! | path | answer |
 //! |---|---|
 //! | `/version` | the version as plain text |
-//! | `/health` | 200, or 503 after [`App::set_healthy`]`(false)` |
-//! | `/slow?ms=N` | the version, after N milliseconds |
+//! | `/health` | 200, or 503 as [`App::set_healthy`] and [`App::set_undecided`] say |
+//! | `/held` | the version, once [`App::release`] is called |
 //! | any other | the page |
 //!
 //! Every answer tells the version in the header `X-Version`. The page also tells the listener's port, which is not always
@@ -13,10 +13,7 @@
 use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,7 +31,14 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::gateway::lock;
 
 /// Tells which version answered.
 pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-version");
@@ -45,7 +49,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A running application. Dropping it stops it as [`App::stop`] does, without waiting for the requests in flight.
 pub struct App {
     address: SocketAddr,
-    healthy: Arc<AtomicBool>,
+    page: Arc<Page>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -55,7 +59,31 @@ struct Page {
     text: Bytes,
     /// The page, still without its place.
     html: String,
-    healthy: Arc<AtomicBool>,
+    health: Mutex<Health>,
+    /// How many requests for `/held` have come.
+    held: watch::Sender<usize>,
+    /// Whether they may go.
+    released: watch::Sender<bool>,
+}
+
+enum Health {
+    Good,
+    Sick,
+    /// Good or sick at the next probe, and the other way round at the one after it.
+    Undecided {
+        good: bool,
+    },
+}
+
+impl Health {
+    /// Whether this probe passes.
+    fn probe(&mut self) -> bool {
+        match self {
+            Self::Good => true,
+            Self::Sick => false,
+            Self::Undecided { good } => std::mem::replace(good, !*good),
+        }
+    }
 }
 
 impl App {
@@ -66,17 +94,18 @@ impl App {
     pub async fn start(version: &str, colour: &str) -> Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no loopback port for the application")?;
         let address = socket.local_addr()?;
-        let healthy = Arc::new(AtomicBool::new(true));
         let html = include_str!("app.html").replace("{{version}}", &escape(version)).replace("{{colour}}", &escape(colour));
         let page = Arc::new(Page {
             version: HeaderValue::from_str(version).with_context(|| format!("the version `{version}` is no header value"))?,
             text: version.to_owned().into(),
             html,
-            healthy: Arc::clone(&healthy),
+            health: Mutex::new(Health::Good),
+            held: watch::Sender::new(0),
+            released: watch::Sender::new(false),
         });
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve(socket, page, stopped));
-        Ok(Self { address, healthy, stop, serving })
+        let serving = tokio::spawn(serve(socket, Arc::clone(&page), stopped));
+        Ok(Self { address, page, stop, serving })
     }
 
     /// Where it listens.
@@ -87,7 +116,23 @@ impl App {
 
     /// Whether `/health` answers 200 from now on.
     pub fn set_healthy(&self, healthy: bool) {
-        self.healthy.store(healthy, Ordering::Relaxed);
+        *lock(&self.page.health) = if healthy { Health::Good } else { Health::Sick };
+    }
+
+    /// Makes `/health` answer 200 and 503 by turns from now on: where two probes in a row decide, none ever do.
+    pub fn set_undecided(&self) {
+        *lock(&self.page.health) = Health::Undecided { good: false };
+    }
+
+    /// Waits until so many requests for `/held` have come.
+    pub async fn holds(&self, requests: usize) {
+        // The sender lives as long as the application: waiting cannot fail.
+        let _ = self.page.held.subscribe().wait_for(|held| *held >= requests).await;
+    }
+
+    /// Answers the requests for `/held`, those to come too.
+    pub fn release(&self) {
+        self.page.released.send_replace(true);
     }
 
     /// Takes no more requests, and returns when those in flight are answered.
@@ -134,13 +179,14 @@ async fn serve(socket: TcpListener, page: Arc<Page>, mut stopped: oneshot::Recei
 async fn answer(page: &Page, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (content_type, body) = match request.uri().path() {
         "/version" | "/health" => ("text/plain; charset=utf-8", page.text.clone()),
-        "/slow" => {
-            tokio::time::sleep(Duration::from_millis(milliseconds(request))).await;
+        "/held" => {
+            page.held.send_modify(|held| *held += 1);
+            let _ = page.released.subscribe().wait_for(|released| *released).await;
             ("text/plain; charset=utf-8", page.text.clone())
         }
         _ => ("text/html; charset=utf-8", page.html.replace("{{place}}", &place(listener(request))).into()),
     };
-    let sick = request.uri().path() == "/health" && !page.healthy.load(Ordering::Relaxed);
+    let sick = request.uri().path() == "/health" && !lock(&page.health).probe();
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = if sick { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -162,12 +208,6 @@ fn place(listener: Option<u16>) -> String {
         Some(port) => format!("port {port}"),
         None => "no port of a load balancer".to_owned(),
     }
-}
-
-/// The query's `ms`, or none.
-fn milliseconds(request: &Request<Incoming>) -> u64 {
-    let query = request.uri().query().unwrap_or_default().as_bytes();
-    form_urlencoded::parse(query).find(|(key, _)| key == "ms").and_then(|(_, ms)| ms.parse().ok()).unwrap_or(0)
 }
 
 fn escape(text: &str) -> String {

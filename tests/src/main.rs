@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local_aws::demo::{self, Ended};
-use local_aws::soak;
+use local_aws::{ministack, soak};
 
 /// The exit code of a process that Ctrl-C ended, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -41,13 +41,19 @@ enum Verb {
     Demo(demo::Options),
     /// Flip many times in a row under load, and show the figures; exit code 1 where something was lost
     Soak(soak::Options),
+    /// Set up the AWS API that everything else runs on, below target/; where this is not done, whoever needs it first does it
+    Install,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let ended = match Cli::parse().verb {
+        Verb::Install => ministack::install(|what| println!("{what}")).map(|_| Ended::Well),
         Verb::Demo(options) => demo::run(options).await,
-        Verb::Soak(options) => soak::run(options).await.map(|lost| if lost.is_empty() { Ended::Well } else { Ended::Lost(lost) }),
+        Verb::Soak(options) => soak::run(options).await.map(|soaked| {
+            let wrong: Vec<String> = soaked.lost.into_iter().chain(soaked.grown).collect();
+            if wrong.is_empty() { Ended::Well } else { Ended::Lost(wrong) }
+        }),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,

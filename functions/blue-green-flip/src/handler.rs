@@ -81,13 +81,14 @@ impl Function {
     /// Where a job's answer could not be delivered (Lambda then delivers the event again), where a direct call was
     /// refused or failed, and where the event asks for nothing.
     pub async fn handle(&self, event: &RawValue, context: &Context) -> Result<Value, Error> {
+        // Spans at the highest level: a level that filters them out would take the id off every line.
         match event::decode(event) {
             Ok(Invocation::Job { id, parameters }) => {
-                let span = tracing::info_span!("job", job = %id);
+                let span = tracing::error_span!("job", job = %id);
                 self.job(&id, parameters, context).instrument(span).await
             }
             Ok(Invocation::Direct(parameters)) => {
-                let span = tracing::info_span!("request", request = %context.request_id);
+                let span = tracing::error_span!("request", request = %context.request_id);
                 let result = self.act(parameters, &context.request_id, context).instrument(span).await;
                 result.1.map_err(Error::from).and_then(|report| Ok(serde_json::to_value(report)?))
             }

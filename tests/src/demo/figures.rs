@@ -1,7 +1,8 @@
 //! What clients got while a flip was made, and whether it is what they should get. Pure.
 
-use std::fmt::Display;
 use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanFloatCount};
 
 use crate::load::{Report, Sample};
 
@@ -74,34 +75,21 @@ fn tally(items: impl Iterator<Item = String>) -> std::collections::BTreeMap<Stri
 }
 
 /// A whole number as people read it: 3,412.
-pub(super) fn thousands(number: impl Display) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(super) fn thousands(count: usize) -> HumanCount {
+    HumanCount(count as u64)
 }
 
 /// A duration in milliseconds, a short one with a tenth: 6.9 ms, 3,022 ms.
 pub(super) fn milliseconds(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
-    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{} ms", thousands(milliseconds.round())) }
+    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{:.0} ms", HumanFloatCount(milliseconds)) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{milliseconds, thousands};
-
-    #[test]
-    fn thousands_are_told_apart() {
-        assert_eq!([0, 999, 1000, 12345, 1_234_567].map(thousands), ["0", "999", "1,000", "12,345", "1,234,567"]);
-    }
+    use super::milliseconds;
 
     #[test]
     fn only_a_short_duration_has_a_tenth() {

@@ -15,7 +15,7 @@ const BEFORE: usize = 500;
 /// Requests that are answered in all, so that flip and roll-back see five thousand and more.
 const IN_ALL: usize = 3_000;
 /// How long the clients may take for them.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A flip that was made.
 pub(super) struct Flipped {
@@ -65,12 +65,12 @@ pub(super) async fn flip(
     let flipped = Flipped { served: report.served(), failed: report.failed(), lost: flip.lost(), invoked };
     let until_live = flip.until_live().map_or("never".to_owned(), milliseconds);
     screen.figures(&[
-        ("requests served", thousands(flipped.served)),
-        ("requests failed", thousands(flipped.failed)),
+        ("requests served", thousands(flipped.served).to_string()),
+        ("requests failed", thousands(flipped.failed).to_string()),
         (&format!("approval until production answers {new}"), until_live),
         ("both ports served the same version for", milliseconds(flip.same_version())),
         ("the Lambda worked for", lambda(&flipped.invoked)),
-        ("AWS calls it made", thousands(flipped.invoked.calls.len())),
+        ("AWS calls it made", thousands(flipped.invoked.calls.len()).to_string()),
     ]);
     Ok(flipped)
 }

@@ -44,18 +44,6 @@ impl Agent {
         Self { ecs, elb, load_balancer, running: Mutex::default() }
     }
 
-    /// The active services of all clusters, by cluster and name.
-    pub async fn services(&self) -> Result<Vec<(String, String)>> {
-        let clusters = self.ecs.list_clusters().send().await.context("ListClusters")?;
-        let listed = clusters.cluster_arns().iter().map(|cluster| async move {
-            let services = self.ecs.list_services().cluster(cluster).send().await;
-            let services = services.with_context(|| format!("ListServices of {cluster}"))?;
-            let pair = |arn: &String| (last(cluster).to_owned(), last(arn).to_owned());
-            anyhow::Ok(services.service_arns().iter().map(pair).collect::<Vec<_>>())
-        });
-        Ok(try_join_all(listed).await?.concat())
-    }
-
     /// Starts what the service's tasks lack and stops what they have too much, until ECS asks for nothing more.
     ///
     /// # Errors

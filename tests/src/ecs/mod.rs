@@ -60,17 +60,6 @@ impl Runner {
         worker.progress.send_modify(|progress| progress.told += 1);
     }
 
-    /// Tells that any service may have changed, as after an update of a stack: those of all clusters are looked at.
-    ///
-    /// # Errors
-    /// The API's.
-    pub async fn anything_changed(&self) -> Result<()> {
-        for (cluster, service) in self.0.agent.services().await? {
-            self.service_changed(&cluster, &service);
-        }
-        Ok(())
-    }
-
     /// Waits until all changes told of a service so far are carried out: its new tasks run and are healthy, the old ones are gone.
     ///
     /// # Errors

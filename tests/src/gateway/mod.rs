@@ -9,6 +9,7 @@ mod log;
 mod paging;
 mod policy;
 mod request;
+mod rounds;
 mod serve;
 mod throttle;
 mod upstream;
@@ -16,7 +17,6 @@ mod upstream;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::Result;
 use tokio::net::TcpListener;
@@ -49,16 +49,6 @@ pub struct Backends {
     pub jobs: Jobs,
 }
 
-/// How AWS's side behaves. Calls of the operator are not concerned.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Behaviour {
-    /// The most items of a page; AWS's own page sizes where none is given.
-    pub page_size: Option<usize>,
-    /// What is added to every call before it takes effect. A few milliseconds make [`Call::depth`] robust: calls made at
-    /// once then all arrive before the first is answered.
-    pub delay: Duration,
-}
-
 /// A running gateway. Clones are the same one; it ends with the last.
 #[derive(Clone)]
 pub struct Gateway(Arc<Running>);
@@ -82,7 +72,9 @@ struct Inner {
     backends: Backends,
     log: log::Log,
     faults: faults::Faults,
-    behaviour: Mutex<Behaviour>,
+    rounds: rounds::Rounds,
+    /// The most items of a page; AWS's own page sizes where none is given.
+    page_size: Mutex<Option<usize>>,
     throttle: Mutex<Option<Arc<Throttle>>>,
     kills: Mutex<HashMap<String, Kill>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
@@ -95,7 +87,7 @@ impl Gateway {
     ///
     /// # Errors
     /// Where no port can be bound.
-    pub async fn start(backends: Backends, behaviour: Behaviour) -> Result<Self> {
+    pub async fn start(backends: Backends) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let inner = Arc::new(Inner {
@@ -103,7 +95,8 @@ impl Gateway {
             backends,
             log: log::Log::default(),
             faults: faults::Faults::default(),
-            behaviour: Mutex::new(behaviour),
+            rounds: rounds::Rounds::default(),
+            page_size: Mutex::default(),
             throttle: Mutex::default(),
             kills: Mutex::default(),
             policies: Mutex::default(),
@@ -129,19 +122,26 @@ impl Gateway {
         self.0.inner.log.reset();
     }
 
-    /// Delays every call before it takes effect.
-    pub fn set_delay(&self, delay: Duration) {
-        lock(&self.0.inner.behaviour).delay = delay;
+    /// Empties the log, and expects round trips of so many calls each: no call takes effect before all of its round trip
+    /// have come. Callers must be patient: where one call is missing, the others of its round trip are never answered.
+    pub fn expect_rounds(&self, sizes: &[usize]) {
+        self.0.inner.log.reset();
+        self.0.inner.rounds.expect(sizes);
     }
 
     /// Makes pages smaller than AWS's.
     pub fn set_page_size(&self, size: Option<usize>) {
-        lock(&self.0.inner.behaviour).page_size = size;
+        *lock(&self.0.inner.page_size) = size;
     }
 
     /// Turns ELB's throttling on, with full buckets, or off.
     pub fn set_throttling(&self, on: bool) {
         *lock(&self.0.inner.throttle) = on.then(|| Arc::new(Throttle::full()));
+    }
+
+    /// Turns ELB's throttling on, with buckets that somebody else empties just before the first call of each: it is refused.
+    pub fn set_throttling_emptied(&self) {
+        *lock(&self.0.inner.throttle) = Some(Arc::new(Throttle::emptied()));
     }
 
     /// Holds every call of a role against these policies from now on. A role that was never given any may do everything.

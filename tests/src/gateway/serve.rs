@@ -77,9 +77,9 @@ fn cut(answer: Answer) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
     let half = body.slice(..body.len() / 2);
+    // hyper writes out what it has whenever a body has nothing more for now: the end comes only after such a moment.
     let pieces = futures::stream::iter([Ok(Frame::data(half))]).chain(futures::stream::once(async {
-        // Time for the first half to leave.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     }));
     Response::from_parts(parts, BodyExt::boxed(StreamBody::new(Box::pin(pieces))))
@@ -99,8 +99,7 @@ impl Inner {
 
     async fn handle_counted(&self, parts: &Parts, body: Bytes, request: &Request) -> Outcome {
         let call = self.log.arrive(request);
-        let behaviour = *lock(&self.behaviour);
-        tokio::time::sleep(behaviour.delay).await;
+        self.rounds.hold(&call).await;
         self.faults.hold(&call).await;
         let fault = self.faults.strike(&call);
         let refusal = match fault {
@@ -119,7 +118,10 @@ impl Inner {
         };
         let answer = match refusal {
             Some(error) => error.answer(request),
-            None => self.answer(parts, body, request, behaviour.page_size).await,
+            None => {
+                let page_size = *lock(&self.page_size);
+                self.answer(parts, body, request, page_size).await
+            }
         };
         match fault {
             Some(FaultKind::KillAfter) => {

@@ -11,7 +11,7 @@ use super::request::Request;
 const SIZE: f64 = 40.0;
 const REFILL: f64 = 10.0;
 
-/// Two buckets, full at first.
+/// Two buckets.
 #[derive(Debug)]
 pub(super) struct Throttle {
     reads: Mutex<Bucket>,
@@ -21,12 +21,23 @@ pub(super) struct Throttle {
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
-    filled: Instant,
+    /// When it was last filled up; nothing before its first call.
+    filled: Option<Instant>,
 }
 
 impl Throttle {
+    /// Buckets that are full at first.
     pub(super) fn full() -> Self {
-        let bucket = || Mutex::new(Bucket { tokens: SIZE, filled: Instant::now() });
+        Self::holding(SIZE)
+    }
+
+    /// Buckets that are empty at the first call of each.
+    pub(super) fn emptied() -> Self {
+        Self::holding(0.0)
+    }
+
+    fn holding(tokens: f64) -> Self {
+        let bucket = || Mutex::new(Bucket { tokens, filled: None });
         Self { reads: bucket(), writes: bucket() }
     }
 
@@ -35,15 +46,38 @@ impl Throttle {
         if request.service != "elasticloadbalancing" {
             return true;
         }
-        let mut bucket = lock(if request.action.starts_with("Describe") { &self.reads } else { &self.writes });
-        let now = Instant::now();
-        let refilled = now.duration_since(bucket.filled).as_secs_f64() * REFILL;
-        bucket.tokens = (bucket.tokens + refilled).min(SIZE);
-        bucket.filled = now;
-        if bucket.tokens < 1.0 {
-            return false;
-        }
-        bucket.tokens -= 1.0;
-        true
+        lock(if request.action.starts_with("Describe") { &self.reads } else { &self.writes }).take(Instant::now())
+    }
+}
+
+impl Bucket {
+    fn take(&mut self, now: Instant) -> bool {
+        let since = self.filled.replace(now).unwrap_or(now);
+        self.tokens = (self.tokens + now.duration_since(since).as_secs_f64() * REFILL).min(SIZE);
+        let holds = self.tokens >= 1.0;
+        self.tokens -= if holds { 1.0 } else { 0.0 };
+        holds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Bucket, SIZE};
+
+    #[test]
+    fn a_bucket_holds_forty_and_fills_up_at_ten_a_second() {
+        let start = Instant::now();
+        let mut bucket = Bucket { tokens: SIZE, filled: None };
+        let mut taken = |seconds| (0..100).filter(|_| bucket.take(start + Duration::from_secs(seconds))).count();
+        assert_eq!([0, 0, 1, 4, 100].map(&mut taken), [40, 0, 10, 30, 40]);
+    }
+
+    #[test]
+    fn an_emptied_bucket_refuses_its_first_call_however_late_that_comes() {
+        let late = Instant::now() + Duration::from_secs(60);
+        let mut bucket = Bucket { tokens: 0.0, filled: None };
+        assert!(!bucket.take(late) && bucket.take(late + Duration::from_secs(1)));
     }
 }

@@ -28,7 +28,6 @@ struct Inner {
     binary: PathBuf,
     settings: HashMap<String, String>,
     timeout: Mutex<Duration>,
-    echo: Mutex<bool>,
     after: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     /// Held during an invocation: an environment serves one at a time.
     environment: tokio::sync::Mutex<Option<Environment>>,
@@ -95,16 +94,10 @@ impl Lambda {
             binary: binary.to_owned(),
             settings,
             timeout: Mutex::new(timeout),
-            echo: Mutex::new(false),
             after: Mutex::default(),
             environment: tokio::sync::Mutex::default(),
             process: Mutex::default(),
         })))
-    }
-
-    /// Whether the function's output is shown on standard error too.
-    pub fn set_echo(&self, echo: bool) {
-        *lock(&self.0.echo) = echo;
     }
 
     /// How long later invocations may take. The process stays the one it is.
@@ -181,9 +174,6 @@ impl Lambda {
             environment.end().await;
         }
         let logs = environment.new_output()?;
-        if *lock(&self.0.echo) {
-            logs.iter().for_each(|line| eprintln!("{line}"));
-        }
         if environment.is_alive() {
             *slot = Some(environment);
         }

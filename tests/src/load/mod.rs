@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -21,8 +21,8 @@ use tokio::{
 
 use self::client::Client;
 
-/// A request that gets no answer for so long has failed.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A request that gets no answer for so long has failed: longer than a busy machine takes for one that is answered.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the clients of one port ask for.
 #[derive(Clone, Debug)]
@@ -87,7 +87,8 @@ impl Sample {
 /// Running clients.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    asked: Arc<AtomicUsize>,
+    /// How many requests of each client are over.
+    asked: Vec<Arc<AtomicUsize>>,
     clients: JoinSet<Result<(String, Vec<Sample>)>>,
 }
 
@@ -96,21 +97,42 @@ impl Load {
     #[must_use]
     pub fn start(aims: &[Aim]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::new(AtomicUsize::new(0));
+        let mut counts = Vec::new();
         let mut clients = JoinSet::new();
         for aim in aims {
             for _ in 0..aim.clients {
-                let (aim, stop, asked) = (aim.clone(), Arc::clone(&stop), Arc::clone(&asked));
+                let asked = Arc::new(AtomicUsize::new(0));
+                counts.push(Arc::clone(&asked));
+                let (aim, stop) = (aim.clone(), Arc::clone(&stop));
                 clients.spawn(async move { Ok((aim.name.clone(), keep_asking(&aim, &stop, &asked).await?)) });
             }
         }
-        Self { stop, asked, clients }
+        Self { stop, asked: counts, clients }
     }
 
     /// How many requests are over by now, on all ports, whatever became of them.
     #[must_use]
     pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+        self.counts().sum()
+    }
+
+    /// Waits until every client is done with so many more requests, whatever became of them. All but the first of them
+    /// were sent after this was called.
+    ///
+    /// # Errors
+    /// Clients that do not get there, such as those of an aim that nobody can ask for.
+    pub async fn each_asked(&self, more: usize) -> Result<()> {
+        let goals: Vec<usize> = self.counts().map(|count| count + more).collect();
+        let reached = async {
+            while self.counts().zip(&goals).any(|(count, goal)| count < *goal) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, reached).await.with_context(|| format!("not every client made {more} requests in {PATIENCE:?}"))
+    }
+
+    fn counts(&self) -> impl Iterator<Item = usize> {
+        self.asked.iter().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Lets every client finish its request, and reports all of them.
@@ -178,6 +200,12 @@ impl Report {
     pub fn between(&self, from: Instant, until: Instant) -> Self {
         let within = |samples: &Vec<Sample>| samples.iter().filter(|s| (from..until).contains(&s.answered)).cloned().collect();
         Self { samples: self.samples.iter().map(|(name, samples)| (name.clone(), within(samples))).collect() }
+    }
+
+    /// The versions that answered one aim's requests sent after a moment.
+    #[must_use]
+    pub fn versions_sent_after(&self, name: &str, moment: Instant) -> BTreeMap<String, usize> {
+        count(self.samples(name).iter().filter(|s| s.sent > moment).map(|s| s.version.as_deref().unwrap_or("none").to_owned()))
     }
 
     /// How many requests were served, on all ports.

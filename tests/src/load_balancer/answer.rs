@@ -14,18 +14,18 @@ use super::{
     forward::{Arrival, Body, Forwarder, text},
     group::{Choice, Group},
     sign_in,
-    table::{self, Table},
+    table::{self, Rule, Table},
 };
 
 /// Answers a request by the actions of its rule.
 pub(super) async fn answer(
     table: &Table,
-    actions: &[Action],
+    rule: &Rule,
     arrival: &Arrival,
     forwarder: &Forwarder,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    for action in actions {
+    for action in &rule.actions {
         match action.r#type() {
             Some(ActionTypeEnum::AuthenticateOidc | ActionTypeEnum::AuthenticateCognito) => {
                 if let Some(answer) = sign_in::demand(action, arrival, &request) {
@@ -41,7 +41,7 @@ pub(super) async fn answer(
             }
             Some(ActionTypeEnum::Redirect) => return redirect(action.redirect_config(), arrival, request.uri()),
             Some(ActionTypeEnum::FixedResponse) => return fixed(action),
-            Some(ActionTypeEnum::Forward) => return forward(table, action, arrival, forwarder, request).await,
+            Some(ActionTypeEnum::Forward) => return forward(table, rule, action, arrival, forwarder, request).await,
             other => {
                 let what = other.map_or("none", ActionTypeEnum::as_str);
                 return text(
@@ -56,6 +56,7 @@ pub(super) async fn answer(
 
 async fn forward(
     table: &Table,
+    rule: &Rule,
     action: &Action,
     arrival: &Arrival,
     forwarder: &Forwarder,
@@ -67,7 +68,7 @@ async fn forward(
     let bound = sticky.and_then(|_| cookies::bound(request.headers(), cookies::GROUP));
     // Group stickiness outranks weights: a client stays on its group, also where that weighs 0 by now.
     let group = weights.iter().find(|(group, _)| Some(group.name()) == bound).map(|(group, _)| *group);
-    let Some(group) = group.or_else(|| draw(&weights)) else {
+    let Some(group) = group.or_else(|| next(rule, &weights)) else {
         return text(
             StatusCode::SERVICE_UNAVAILABLE,
             "503 Service Temporarily Unavailable: no group of this action takes traffic",
@@ -90,17 +91,10 @@ async fn forward(
     answer
 }
 
-/// Draws a group by the weights; nothing where all are 0.
-fn draw<'a>(weights: &[(&'a Arc<Group>, u32)]) -> Option<&'a Arc<Group>> {
-    let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
-    let mut drawn = (total > 0).then(|| fastrand::u32(..total))?;
-    weights.iter().find_map(|(group, weight)| match drawn.checked_sub(*weight) {
-        None => Some(*group),
-        Some(left) => {
-            drawn = left;
-            None
-        }
-    })
+/// The group whose turn it is; none where all weigh 0.
+fn next<'a>(rule: &Rule, weights: &[(&'a Arc<Group>, u32)]) -> Option<&'a Arc<Group>> {
+    let shares: Vec<u32> = weights.iter().map(|(_, weight)| *weight).collect();
+    weights.get(rule.turns.next(&shares)?).map(|(group, _)| *group)
 }
 
 /// A redirect keeps of the request's address whatever the action does not replace (ELB user guide, "Redirect actions").

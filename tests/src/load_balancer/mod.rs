@@ -18,6 +18,7 @@ mod serve;
 mod sign_in;
 mod table;
 mod tls;
+mod turns;
 
 use std::{
     collections::HashMap,

@@ -106,6 +106,6 @@ async fn respond(
         host: &arrival.host,
         source: arrival.client,
     };
-    let actions = listener.actions(&facts);
-    Ok(answer(&table, actions, &arrival, &shared.forwarder, request).await)
+    let rule = listener.rule(&facts).ok_or(io::ErrorKind::NotFound)?;
+    Ok(answer(&table, rule, &arrival, &shared.forwarder, request).await)
 }

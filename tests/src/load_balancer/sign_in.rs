@@ -44,7 +44,7 @@ fn authenticate(provider: &Provider, arrival: &Arrival) -> Response<Body> {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("client_id", &provider.client_id).append_pair("redirect_uri", &back);
     query.append_pair("response_type", "code").append_pair("scope", &provider.scope);
-    query.append_pair("state", &format!("{:032x}", fastrand::u128(..)));
+    query.append_pair("state", &uuid::Uuid::new_v4().simple().to_string());
     let mut answer = text(StatusCode::FOUND, "");
     if let Ok(location) = HeaderValue::from_str(&format!("{}?{}", provider.authorization_endpoint, query.finish())) {
         answer.headers_mut().insert(LOCATION, location);

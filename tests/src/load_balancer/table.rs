@@ -13,6 +13,7 @@ use super::{
     condition::{Condition, Facts},
     group::Group,
     read::Reading,
+    turns::Turns,
 };
 
 /// All listeners and groups of one account.
@@ -33,16 +34,18 @@ pub(super) struct Listener {
 }
 
 /// Conditions that must all hold, and the actions that follow in their order.
-struct Rule {
+#[derive(Default)]
+pub(super) struct Rule {
     conditions: Vec<Condition>,
-    actions: Vec<Action>,
+    pub actions: Vec<Action>,
+    /// Whose turn it is among the groups of its forward action.
+    pub turns: Turns,
 }
 
 impl Listener {
-    /// The actions for a request: those of the first rule whose conditions hold.
-    pub fn actions(&self, request: &Facts<'_>) -> &[Action] {
-        let fits = |rule: &&Rule| rule.conditions.iter().all(|c| c.holds(request));
-        self.rules.iter().find(fits).map_or(&[], |rule| &rule.actions)
+    /// The rule for a request: the first one whose conditions hold. The default rule has none.
+    pub fn rule(&self, request: &Facts<'_>) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.conditions.iter().all(|c| c.holds(request)))
     }
 }
 
@@ -56,7 +59,7 @@ pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> 
         let arn = listener.listener_arn().context("a listener without ARN")?;
         let mut rules: Vec<_> = own_rules(reading, arn).collect();
         rules.sort_by_key(|rule| priority(rule));
-        let default = Rule { conditions: Vec::new(), actions: in_order(listener.default_actions()) };
+        let default = Rule { actions: in_order(listener.default_actions()), ..Rule::default() };
         let load_balancer = listener.load_balancer_arn().unwrap_or_default();
         let port =
             listener.port().and_then(|port| u16::try_from(port).ok()).with_context(|| format!("listener {arn} without port"))?;
@@ -97,7 +100,7 @@ fn own_rules<'a>(reading: &'a Reading, listener: &str) -> impl Iterator<Item = &
 fn arrange(rule: &types::Rule) -> Result<Rule> {
     let conditions = rule.conditions().iter().map(Condition::read).collect::<Result<_>>();
     let conditions = conditions.with_context(|| format!("rule {}", rule.rule_arn().unwrap_or_default()))?;
-    Ok(Rule { conditions, actions: in_order(rule.actions()) })
+    Ok(Rule { conditions, actions: in_order(rule.actions()), turns: Turns::default() })
 }
 
 fn in_order(actions: &[Action]) -> Vec<Action> {

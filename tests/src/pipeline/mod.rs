@@ -42,7 +42,7 @@ impl Pipeline {
     /// # Errors
     /// Where the account cannot be started, and where the function was not built.
     pub async fn start(ports: PortPolicy, progress: impl Fn(&str) + Send + 'static) -> Result<Self> {
-        let options = WorldOptions { ports, progress: Box::new(progress), ..WorldOptions::default() };
+        let options = WorldOptions { ports, progress: Box::new(progress) };
         let world = World::start(options).await?;
         let lambda = world.lambda(FUNCTION_TIMEOUT)?;
         Ok(Self { world, lambda, stack: None, folder: tempfile::tempdir()? })

@@ -22,7 +22,7 @@ const CONTAINER: &str = "web";
 /// The repository of the application's images.
 const REPOSITORY: &str = "shop";
 /// How long a service may take until its new tasks are healthy and the old ones gone.
-const ROLLED_OUT: Duration = Duration::from_secs(30);
+const ROLLED_OUT: Duration = Duration::from_secs(120);
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

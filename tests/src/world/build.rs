@@ -15,7 +15,7 @@ use super::World;
 use crate::app::{App, colour_of};
 
 /// How long targets may take to become healthy.
-const HEALTHY: Duration = Duration::from_secs(10);
+const HEALTHY: Duration = Duration::from_secs(60);
 
 /// Two target groups of one service: `NAME-code1` with the live version, `NAME-code2` with the other one.
 #[derive(Clone, Debug)]

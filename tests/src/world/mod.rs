@@ -24,7 +24,7 @@ pub use build::{Created, LoadBalancerSpec, Pair, Rule, host, path};
 
 use crate::app::App;
 use crate::ecs::Runner;
-use crate::gateway::{Backends, Behaviour, Gateway, OPERATOR, Policy, lock};
+use crate::gateway::{Backends, Gateway, OPERATOR, Policy, lock};
 use crate::jobs::Jobs;
 use crate::lambda::Lambda;
 use crate::load_balancer::{LoadBalancer, PortPolicy};
@@ -55,15 +55,13 @@ pub const COGNITO_POLICY: &str = include_str!("../../../cloudformation/policies/
 pub struct WorldOptions {
     /// Which local ports serve the listeners.
     pub ports: PortPolicy,
-    /// How the gateway behaves at first.
-    pub behaviour: Behaviour,
     /// Is told what takes long.
     pub progress: Box<dyn Fn(&str) + Send>,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { ports: PortPolicy::Free, behaviour: Behaviour::default(), progress: Box::new(|_| {}) }
+        Self { ports: PortPolicy::Free, progress: Box::new(|_| {}) }
     }
 }
 
@@ -102,7 +100,7 @@ impl World {
             jobs: jobs.clone(),
         };
         let ecs_runner = backends.ecs.clone();
-        let gateway = Gateway::start(backends, options.behaviour).await?;
+        let gateway = Gateway::start(backends).await?;
         let operator = config(&account, &gateway.endpoint()).await;
         let world = Self {
             gateway,
