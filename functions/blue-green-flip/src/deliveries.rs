@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn the_oldest_job_is_forgotten() {
         let seen = Deliveries::default();
-        (0..=REMEMBERED).for_each(|number| drop(seen.count(&number.to_string())));
+        let counted: Vec<usize> = (0..=REMEMBERED).map(|number| seen.count(&number.to_string())).collect();
+        assert_eq!(counted, [1; REMEMBERED + 1]);
         assert_eq!(seen.count("0"), 1);
     }
 }
