@@ -231,3 +231,15 @@ async fn a_late_copy_of_a_job_that_could_not_be_noted_as_over_does_nothing_in_th
         assert_eq!(retry.answer(&arena), Answer::Succeeded, "{denied}");
     }
 }
+
+#[tokio::test]
+async fn a_test_rule_that_is_denied_sets_production_back() {
+    let arena = Arena::new(Balancer::OnePair).await;
+    let job = Job::new(&arena, json!({ "Execution": "run-1" }));
+    arena.world.gateway.inject(once("ModifyRule", 2, FaultKind::AccessDenied));
+    job.deliver(&arena).await;
+    let (kind, message) = job.failed(&arena);
+    assert_eq!(kind, "PermissionError");
+    assert!(message.contains("Every rule was set back"), "{message}");
+    assert_eq!(arena.live().await.as_deref(), Some("a-code1"));
+}
