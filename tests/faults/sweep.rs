@@ -14,10 +14,12 @@ use crate::table::Table;
 /// How many worlds work side by side: most of the time a run waits for a time-out.
 const WORLDS: usize = 6;
 
-/// One run of a sweep.
-#[derive(Clone, Copy, Debug)]
+/// One run of a sweep. The call is told by its action and its place among the calls of that action: calls that are made
+/// side by side arrive in any order, and by their place among all a sweep might strike one twice and another never.
+#[derive(Clone, Debug)]
 struct Case {
-    call: usize,
+    action: String,
+    number: usize,
     kind: FaultKind,
     lasts: Lasts,
 }
@@ -28,13 +30,14 @@ async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<
     let clean = worlds[0].run(asked, &[]).await;
     assert_eq!(fault_of(&clean), None, "{clean:#?}");
     let mut cases = Vec::new();
-    for call in 1..=clean.calls.len() {
+    for call in &clean.calls {
         for kind in FaultKind::ALL {
-            cases.push(Case { call, kind, lasts: Lasts::Once });
+            let case = Case { action: call.action.clone(), number: call.of_action, kind, lasts: Lasts::Once };
             // After a kill there is no rest of the invocation.
             if !matches!(kind, FaultKind::KillBefore | FaultKind::KillAfter) {
-                cases.push(Case { call, kind, lasts: Lasts::Invocation });
+                cases.push(Case { lasts: Lasts::Invocation, ..case.clone() });
             }
+            cases.push(case);
         }
     }
     let number = cases.len();
@@ -46,9 +49,9 @@ async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<
             let mut wrong = Vec::new();
             loop {
                 let Some(case) = cases.lock().await.pop() else { return (table, wrong) };
-                let fault = Fault { at: At::Call(case.call), kind: case.kind, lasts: case.lasts };
-                let ended = arena.run(asked, &[fault]).await;
-                let struck = ended.calls.get(case.call - 1);
+                let at = At::Action(case.action.clone(), case.number);
+                let ended = arena.run(asked, &[Fault { at, kind: case.kind, lasts: case.lasts }]).await;
+                let struck = ended.calls.iter().find(|call| call.action == case.action && call.of_action == case.number);
                 table.add(phase(struck, &ended.calls), case.kind, case.lasts, &ended);
                 if let Some(what) = fault_of(&ended) {
                     wrong.push(format!("{case:?} at {:?}: {what}", struck.map(|call| (&call.action, &call.resource))));
