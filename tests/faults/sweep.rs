@@ -14,12 +14,10 @@ use crate::table::Table;
 /// How many worlds work side by side: most of the time a run waits for a time-out.
 const WORLDS: usize = 6;
 
-/// One run of a sweep. The call is told by its action and its place among the calls of that action: calls that are made
-/// side by side arrive in any order, and by their place among all a sweep might strike one twice and another never.
+/// One run of a sweep.
 #[derive(Clone, Debug)]
 struct Case {
-    action: String,
-    number: usize,
+    at: At,
     kind: FaultKind,
     lasts: Lasts,
 }
@@ -32,12 +30,13 @@ async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<
     let mut cases = Vec::new();
     for call in &clean.calls {
         for kind in FaultKind::ALL {
-            let case = Case { action: call.action.clone(), number: call.of_action, kind, lasts: Lasts::Once };
-            // After a kill there is no rest of the invocation.
+            // By its place among the calls of its action: calls that are made side by side arrive in any order, and by
+            // their place among all a sweep might strike one twice and another never.
+            cases.push(Case { at: At::Action(call.action.clone(), call.of_action), kind, lasts: Lasts::Once });
+            // By its place among all: that call and every later one. After a kill there is no rest of the invocation.
             if !matches!(kind, FaultKind::KillBefore | FaultKind::KillAfter) {
-                cases.push(Case { lasts: Lasts::Invocation, ..case.clone() });
+                cases.push(Case { at: At::Call(call.number), kind, lasts: Lasts::Invocation });
             }
-            cases.push(case);
         }
     }
     let number = cases.len();
@@ -49,9 +48,9 @@ async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<
             let mut wrong = Vec::new();
             loop {
                 let Some(case) = cases.lock().await.pop() else { return (table, wrong) };
-                let at = At::Action(case.action.clone(), case.number);
-                let ended = arena.run(asked, &[Fault { at, kind: case.kind, lasts: case.lasts }]).await;
-                let struck = ended.calls.iter().find(|call| call.action == case.action && call.of_action == case.number);
+                let fault = Fault { at: case.at.clone(), kind: case.kind, lasts: case.lasts };
+                let ended = arena.run(asked, &[fault]).await;
+                let struck = ended.calls.iter().find(|call| case.at.is(call));
                 table.add(phase(struck, &ended.calls), case.kind, case.lasts, &ended);
                 if let Some(what) = fault_of(&ended) {
                     wrong.push(format!("{case:?} at {:?}: {what}", struck.map(|call| (&call.action, &call.resource))));

@@ -18,7 +18,8 @@ pub enum At {
 }
 
 impl At {
-    fn is(&self, call: &Call) -> bool {
+    /// Whether this is the call.
+    pub fn is(&self, call: &Call) -> bool {
         match self {
             Self::Call(number) => call.number == *number,
             Self::Action(action, number) => call.action == *action && call.of_action == *number,
