@@ -1,5 +1,7 @@
 //! What meets a flip that an earlier delivery began: refusals, denials, other requests, hand edits.
 
+use std::time::Duration;
+
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 use local_aws::lambda::Outcome;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::arena::{Arena, Balancer};
 use crate::outcome::{Answer, is_write};
 use crate::rules::weights;
+use crate::run::PATIENT;
 
 fn shop(more: Value) -> Value {
     let mut parameters = json!({ "ElbName": "shop" });
@@ -111,7 +114,10 @@ async fn a_flip_whose_labels_alone_cannot_be_written_has_succeeded_and_says_so()
         arena.world.gateway.clear_faults();
         arena.world.gateway.reset_calls();
         (1..=2).for_each(|number| arena.world.gateway.inject(fault(number)));
+        // What stays broken is waited out.
+        arena.lambda.set_timeout(Duration::from_secs(8));
         job.deliver(&arena).await;
+        arena.lambda.set_timeout(PATIENT);
         arena.world.gateway.clear_faults();
         assert_eq!(job.answer(&arena), Answer::Succeeded, "{kind:?}");
         assert_eq!(arena.live().await.as_deref(), Some("a-code2"), "{kind:?}");
@@ -125,7 +131,7 @@ async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_
     let arena = Arena::new(Balancer::OnePair).await;
     let flip = Job::new(&arena, json!({ "PromoteTo": "Code2", "Execution": "run-1" }));
     let stay = Job::new(&arena, json!({ "PromoteTo": "Code1", "Execution": "run-2" }));
-    let another = arena.world.lambda(std::time::Duration::from_secs(20)).unwrap();
+    let another = arena.world.lambda(Duration::from_secs(20)).unwrap();
     arena.world.gateway.inject(once("ModifyRule", 1, FaultKind::Hang));
     let held = arena.world.gateway.pause_at(At::Action("ModifyListener".to_owned(), 1));
     let flipping = flip.deliver(&arena);
@@ -138,7 +144,7 @@ async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_
     assert_eq!(stay.answer(&arena), Answer::Succeeded);
     held.release();
     while arena.live().await.is_some() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     arena.lambda.kill();
     assert_eq!(flipping.await, Outcome::Crashed);
@@ -154,7 +160,7 @@ async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_
 async fn tags_are_read_after_the_rules_where_nobody_names_the_group() {
     let arena = Arena::new(Balancer::OnePair).await;
     let job = Job::new(&arena, json!({ "Execution": "run-1" }));
-    let another = arena.world.lambda(std::time::Duration::from_secs(20)).unwrap();
+    let another = arena.world.lambda(Duration::from_secs(20)).unwrap();
     // The copy reads its tags before the flip begins, and its rules when it is over.
     let held = arena.world.gateway.pause_at(At::Action("DescribeRules".to_owned(), 1));
     let held_too = arena.world.gateway.pause_at(At::Action("DescribeRules".to_owned(), 2));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use blue_green::aws::failure::Class;
+use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::back::{current, labels, plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
@@ -58,12 +58,20 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
 }
 
 /// Every rule is as it was wanted: this flip or another one made it, and only labels may be left. They describe and decide
-/// nothing, so production is not set back for them: they are tried once more, and what is left is told.
+/// nothing, so production is not set back for them: they are tried again, twice where they are denied, and what is left is told.
 async fn label(hands: &Hands, until: Instant, topology: &Topology, promotions: &[Promotion]) -> Option<String> {
-    let results = hands.writer(until).apply(&labels(topology, promotions)).await;
-    let failure = results.into_iter().find_map(Result::err)?;
+    let mut failure = write_labels(hands, until, topology, promotions).await?;
+    if failure.class == Class::Permission {
+        // As a reading that is denied: IAM takes changes over with a delay.
+        failure = write_labels(hands, until, topology, promotions).await?;
+    }
     tracing::error!(reason = %failure, "the labels could not be written");
     Some(format!("The labels could not be written ({failure}): run a check, which brings labels in line."))
+}
+
+async fn write_labels(hands: &Hands, until: Instant, topology: &Topology, promotions: &[Promotion]) -> Option<AwsFailure> {
+    let results = hands.writer(until).apply(&labels(topology, promotions)).await;
+    results.into_iter().find_map(Result::err)
 }
 
 /// Whether this flip has moved live rules: in this run, or in an earlier delivery, whose journal this run had found.
