@@ -58,7 +58,8 @@ pub async fn give_up(hands: &Hands, asked: &Parameters, asker: &Asker, halfway: 
 }
 
 /// Every rule is as it was wanted: this flip or another one made it, and only labels may be left. They describe and decide
-/// nothing, so production is not set back for them: they are tried again, twice where they are denied, and what is left is told.
+/// nothing, so production is not set back for them: they are tried again, twice where they are denied, and what is left
+/// is told.
 async fn label(hands: &Hands, until: Instant, topology: &Topology, promotions: &[Promotion]) -> Option<String> {
     let mut failure = write_labels(hands, until, topology, promotions).await?;
     if failure.class == Class::Permission {
