@@ -75,7 +75,9 @@ pub fn begun(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Prom
             .all(|promotion| pair_of(&found, promotion).and_then(|pair| is_live(&found, pair, group(promotion))) == Some(true))
     };
     let (made, unmoved) = (all(|promotion| &promotion.promoted), all(|promotion| &promotion.retired));
-    if made || unmoved { Vec::new() } else { mine }
+    // The labels are written last: where they tell that it was made, a person has moved the rules since.
+    let told = mine.iter().all(|promotion| is_made(topology, promotion));
+    if made || unmoved || told { Vec::new() } else { mine }
 }
 
 /// The promotion that the newest earlier id stands for: where no journal stands, the last request found its group live

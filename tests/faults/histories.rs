@@ -266,3 +266,9 @@ async fn a_roll_back_onto_a_side_that_is_being_rebuilt_is_refused() {
     named(&[Step::Approve(None), Step::Build { deploys: true, kill: None }, Step::ApproveTo(0, None), Step::ApproveBuild(None)])
         .await;
 }
+
+#[tokio::test]
+async fn a_refused_retry_leaves_a_rule_that_a_person_turned_after_the_flip_was_made() {
+    let build = Step::Build { deploys: false, kill: None };
+    named(&[Step::Approve(None), Step::SwapByHand, build, Step::TurnByHand(0), Step::Retry(0, None)]).await;
+}
