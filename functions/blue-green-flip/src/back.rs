@@ -6,7 +6,7 @@ use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::back::{current, labels, plan_back, remember_over};
 use blue_green::intent::Promotion;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Plan};
+use blue_green::plan::{Asker, Plan, Write};
 use blue_green::report::Report;
 use blue_green::topology::Topology;
 use jiff::Timestamp;
@@ -97,24 +97,31 @@ pub async fn set_back(
 }
 
 /// A job that ends without a flip is remembered as over, so that a late copy of its event does not flip when the reason
-/// is gone. Another one may write its own note over this one's at the same moment, so it is looked at again until it
-/// stands. That it could not be noted changes nothing in what is reported.
+/// is gone. That it could not be noted changes nothing in what is reported.
 pub async fn note_over(hands: &Hands, asked: &Parameters, asker: &Asker, topology: &Topology, until: Instant) {
+    note(hands, topology, until, |now| remember_over(now, asked, asker)).await;
+}
+
+/// Writes what is missing of a note until it stands: others may write theirs over it at the same moment, since tags know
+/// no compare-and-set.
+pub async fn note(hands: &Hands, topology: &Topology, until: Instant, missing: impl Fn(&Topology) -> Vec<Write>) {
     let mut now = topology.clone();
     for _ in 0..LOOKS {
-        let writes = remember_over(&now, asked, asker);
+        let writes = missing(&now);
         if writes.is_empty() {
             return;
         }
-        for result in hands.writer(until).apply(&writes).await {
-            if let Err(failure) = result {
-                tracing::warn!(reason = %failure, "could not note that this job is over");
-                return;
-            }
+        if let Some(failure) = hands.writer(until).apply(&writes).await.into_iter().find_map(Result::err) {
+            tracing::warn!(reason = %failure, "could not note this in the journal");
+            return;
         }
         match hands.reader.again(&now).await {
             Ok(again) => now = again,
-            Err(_) => return,
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "noted in the journal; could not see whether it stands");
+                return;
+            }
         }
     }
+    tracing::warn!("others write the journal too: not known whether the note stands");
 }

@@ -6,13 +6,13 @@ use blue_green::back::{finish, join, kept, rivals};
 use blue_green::intent::journalled;
 use blue_green::pairs::Pair;
 use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Plan, Write};
+use blue_green::plan::{Asker, Plan};
 use blue_green::report::{self, Report};
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
 use jiff::Timestamp;
 
-use crate::back::note_over;
+use crate::back::{note, note_over};
 use crate::failure::Failure;
 use crate::flip::{PLAN_LIVES, apply};
 use crate::handler::Hands;
@@ -30,10 +30,11 @@ pub async fn verify(
     applied: &Plan,
 ) -> Result<Report, Failure> {
     if !applied.moves_traffic() {
-        if !applied.journal.is_empty()
-            && let Ok(fresh) = hands.reader.again(topology).await
-        {
-            join_journal(hands, asked, asker, &fresh, applied, Instant::now() + PLAN_LIVES).await;
+        if !applied.journal.is_empty() {
+            match hands.reader.again(topology).await {
+                Ok(fresh) => join_journal(hands, asked, asker, &fresh, applied, Instant::now() + PLAN_LIVES).await,
+                Err(failure) => tracing::warn!(reason = %failure, "could not see whether the note in the journal stands"),
+            }
         }
         return Ok(done(asker, topology, applied, None));
     }
@@ -74,29 +75,11 @@ pub fn done(asker: &Asker, topology: &Topology, plan: &Plan, besides: Option<Str
 }
 
 /// Another flip may have written its journal over this one's: then this one joins the earlier ids, or a late copy of it
-/// would count as new. Others may be joining too, each over the other, so it is looked at again until it stands.
+/// would count as new.
 async fn join_journal(hands: &Hands, asked: &Parameters, asker: &Asker, fresh: &Topology, applied: &Plan, until: Instant) {
-    let mut fresh = fresh.clone();
-    for _ in 0..LOOKS {
-        let joining = applied.promotions.iter().flat_map(|promotion| join(&fresh, asked, promotion, &asker.flip));
-        let joining: Vec<Write> = joining.collect();
-        if joining.is_empty() {
-            return;
-        }
-        for result in hands.writer(until).apply(&joining).await {
-            if let Err(failure) = result {
-                tracing::warn!(reason = %failure, "could not note this flip beside the other one");
-                return;
-            }
-        }
-        match hands.reader.again(&fresh).await {
-            Ok(again) => fresh = again,
-            Err(failure) => {
-                tracing::warn!(reason = %failure, "could not see whether this flip is noted beside the other one");
-                return;
-            }
-        }
-    }
+    let missing =
+        |now: &Topology| applied.promotions.iter().filter_map(|promotion| join(now, asked, promotion, &asker.flip)).collect();
+    note(hands, fresh, until, missing).await;
 }
 
 /// Somebody else wrote. Where the journal names another flip, that one counts: its flip is finished here, so that two
@@ -155,10 +138,13 @@ pub async fn finish_others(
             continue;
         }
         tracing::warn!(other = others.last(), "another request came between; finishing it");
-        if let Ok(plan) = finish(topology, asked, promotion, Timestamp::now())
-            && let Err(stopped) = apply(hands, until, &plan).await
-        {
-            tracing::error!(reason = %stopped.cause, "could not finish the other one");
+        match finish(topology, asked, promotion, Timestamp::now()) {
+            Ok(plan) => {
+                if let Err(stopped) = apply(hands, until, &plan).await {
+                    tracing::error!(reason = %stopped.cause, "could not finish the other one");
+                }
+            }
+            Err(unfit) => tracing::error!(reason = %unfit, "could not plan the end of the other one"),
         }
     }
     others
