@@ -2,16 +2,16 @@
 
 use jiff::Timestamp;
 
-use crate::intent::{self, Promotion, Standing, journalled, marks, standing};
-use crate::journal::{FlipId, group_mark};
+use crate::intent::{self, Promotion, Standing, journalled, standing};
+use crate::journal::FlipId;
 use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, is_made, is_undone, pair_of, twins_of};
+use crate::safety::{Blocked, is_made, is_undone, pair_of};
 use crate::tags::{Author, is_production, remember};
-use crate::topology::{Forward, Topology, arn_tail};
-use crate::twins::{Survey, Twin, survey};
+use crate::topology::{Forward, Topology};
+use crate::twins::{Survey, survey};
 use crate::unfit::Unfit;
 
 /// Plans the way back: every pair of `promotions` is turned round again, under the id that remembers the delivery as
@@ -80,31 +80,20 @@ pub fn begun(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Prom
     if made || unmoved || told { Vec::new() } else { mine }
 }
 
-/// The promotion that the newest earlier id stands for: where no journal stands, the last request found its group live
-/// and ended the journal of a flip to the other one. None where the rules are so, and where one shares its traffic: that
-/// was a person.
-#[must_use]
-pub fn kept(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Promotion> {
-    let past = marks(topology, pair).past;
-    let promoted = [&pair.first, &pair.second].into_iter().find(|arn| past.newest() == Some(&group_mark(arn_tail(arn))))?;
-    let promotion = Promotion::of(pair, promoted);
-    let twins = twins_of(survey, &promotion);
-    let whole = |forward: &Forward| [&pair.first, &pair.second].into_iter().any(|group| forward.serves_only(group));
-    let as_kept = |twin: &&Twin<'_>| {
-        twin.live.forward.serves_only(&promotion.promoted) && twin.test.forward.serves_only(&promotion.retired)
-    };
-    let by_flips = twins.iter().flat_map(|twin| [twin.live, twin.test]).all(|side| whole(side.forward));
-    (by_flips && !twins.iter().all(as_kept)).then_some(promotion)
-}
-
-/// The pairs in which something came after this flip that may be half-done: the labels, which are written last, do not
-/// tell that it was made; or it found its group live, and wrote no label.
+/// The pairs in which something came after this flip that may be half-done, as the labels tell, which are written last:
+/// a flip of which they do not say that it was made; or a request that kept its group live, where they do not say that
+/// the flip which it ended came to its end all the same. A rule that shares its traffic is a person's: those are left.
 #[must_use]
 pub fn open_after(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Pair> {
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
-    let open = |pair: &&Pair| journalled(topology, pair).is_none_or(|(_, promotion)| !is_made(topology, &promotion));
     let earlier = |pair: &&Pair| matches!(standing(topology, pair, &asker.flip), Standing::Earlier { .. });
-    found.pairs.keys().filter(earlier).filter(open).cloned().collect()
+    let whole = |pair: &Pair, forward: &Forward| [&pair.first, &pair.second].into_iter().any(|arn| forward.serves_only(arn));
+    let by_flips =
+        |pair: &&Pair| found.twins_of(pair).flat_map(|twin| [&twin.live, &twin.test]).all(|side| whole(pair, side.forward));
+    let open = |pair: &&Pair| {
+        journalled(topology, pair).is_some_and(|(flip, promotion)| flip.id.is_kept() == is_made(topology, &promotion))
+    };
+    found.pairs.keys().filter(earlier).filter(by_flips).filter(open).cloned().collect()
 }
 
 /// The pairs of this flip in which the journal is not its own any more. Other services' flips are not its business.

@@ -1,6 +1,7 @@
 //! The journal and the fence: tags on both groups of a pair that survive the process that wrote them.
 //!
-//! - `bluegreen:flip` = `v1 ID PROMOTED RETIRED TIME`: the flip that was made last, or is being made.
+//! - `bluegreen:flip` = `v1 ID PROMOTED RETIRED TIME`: the flip that was made last, or is being made; with `ID@over` the
+//!   way back of a delivery, with `ID@kept` a request that found its group live and ended a flip to the other one; or `-`.
 //! - `bluegreen:past` = `DIGEST.GROUP …`: who asked before and for which group, the last fourteen, newest first.
 //! - `bluegreen:build` = `v1 EXECUTION IMAGE TIME`, or `-`: the fence; this group is being rebuilt.
 //!
@@ -64,6 +65,19 @@ impl FlipId {
     pub fn is_of(&self, execution: &str) -> bool {
         let named = |rest: &str| rest.len() == 9 && rest.starts_with('@') && rest.chars().skip(1).all(|c| c.is_ascii_hexdigit());
         self.0.strip_prefix(execution).is_some_and(|rest| rest.is_empty() || named(rest))
+    }
+
+    /// The id under which a request stands in the journal that found its group live and ended a flip to the other one of
+    /// which nothing tells that it was made: that flip may still be on its way.
+    #[must_use]
+    pub fn kept(&self) -> Self {
+        Self(format!("{self}@kept"))
+    }
+
+    /// Whether this is the id of a request that kept its group live.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.ends_with("@kept")
     }
 
     /// Whether this is the id of a way back.
@@ -195,6 +209,12 @@ impl Past {
         Self(std::iter::once((id.clone(), group)).chain(rest).take(KEPT).collect())
     }
 
+    /// This with the flip at its head that ends now. A request that kept its group is here already.
+    #[must_use]
+    pub fn ended(&self, flip: &Flip) -> Self {
+        if flip.id.is_kept() { self.clone() } else { self.with(&flip.id, &flip.promoted) }
+    }
+
     /// This without one id.
     #[must_use]
     pub fn without(&self, id: &FlipId) -> Self {
@@ -207,12 +227,6 @@ impl Past {
     pub fn find(&self, id: &FlipId) -> Option<&str> {
         let id = id.digest();
         self.0.iter().find(|(known, _)| *known == id).map(|(_, group)| group.as_str())
-    }
-
-    /// The mark of the group that the newest id asked for.
-    #[must_use]
-    pub fn newest(&self) -> Option<&String> {
-        self.0.first().map(|(_, group)| group)
     }
 
     /// Whether nobody is remembered.

@@ -194,9 +194,10 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
         return Ok(());
     }
     let by = journalled(topology, pair).map_or_else(
-        || "a later request found another group live, and kept it".to_owned(),
+        || "the rules were changed by other means since".to_owned(),
         |(flip, Promotion { promoted, .. })| {
-            format!("flip {} came after it, at {}, and made {} live", flip.id, flip.time, topology.describe(&promoted))
+            let (made, who) = if flip.id.is_kept() { ("kept", "request") } else { ("made", "flip") };
+            format!("{who} {} came after it, at {}, and {made} {} live", flip.id, flip.time, topology.describe(&promoted))
         },
     );
     Err(Blocked::Superseded { id: id.to_string(), by })

@@ -54,10 +54,10 @@ pub(crate) fn journal(
     };
     if !moved.any {
         let opposite = seen.flip.as_ref().filter(|flip| flip.id != **id && flip.promotes(&promotion.retired));
+        let undone = is_undone(topology, survey, &promotion.back());
         match opposite {
-            Some(flip) if standing == Standing::New => {
-                let over = Some(flip).filter(|flip| *instead_of != Some(&flip.id));
-                writes.push(close(topology, promotion, &seen.past, over, id));
+            Some(flip) if standing == Standing::New || undone => {
+                writes.push(tag_both(topology, promotion, &close(promotion, author, flip, &seen.past, undone)));
             }
             _ => writes.extend(remember(topology, survey, promotion, id, &promotion.promoted)),
         }
@@ -66,18 +66,12 @@ pub(crate) fn journal(
     if written(&pair.first) && written(&pair.second) {
         return writes;
     }
-    let flip = Flip {
-        id: (*id).clone(),
-        promoted: arn_tail(&promotion.promoted).to_owned(),
-        retired: arn_tail(&promotion.retired).to_owned(),
-        time: now.round(Unit::Millisecond).unwrap_or(*now),
-    };
     let past = match &seen.flip {
-        Some(earlier) if earlier.id != **id => seen.past.with(&earlier.id, &earlier.promoted),
+        Some(earlier) if earlier.id != **id => seen.past.ended(earlier),
         _ => seen.past,
     };
     let past = instead_of.iter().fold(past.without(id), |past, undone| past.without(undone)).to_string();
-    let mut tags = vec![(FLIP, flip.to_string()), (PAST, past)];
+    let mut tags = vec![(FLIP, entry(promotion, (*id).clone(), *now)), (PAST, past)];
     // A label that already says that the promoted group is live would make this flip look like one that was made and
     // undone by hand, if the process died now: it goes in the same call.
     if moved.live && topology.group(&promotion.promoted).and_then(|group| group.tag(IS_PRODUCTION)) == Some("true") {
@@ -96,19 +90,33 @@ pub(crate) struct Moved {
     pub live: bool,
 }
 
-/// Ends a pair's journal: its flip joins the earlier ids, unless it is to be forgotten, and so does `id`, which found its
-/// group live.
-fn close(topology: &Topology, promotion: &Promotion, past: &Past, over: Option<&Flip>, id: &FlipId) -> Write {
-    let past = over.map_or_else(|| past.clone(), |flip| past.with(&flip.id, &flip.promoted));
-    let past = past.with(id, arn_tail(&promotion.promoted));
-    tag_both(topology, promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past.to_string())])
+/// A promotion as it stands in the journal.
+fn entry(promotion: &Promotion, id: FlipId, now: Timestamp) -> String {
+    let flip = Flip {
+        id,
+        promoted: arn_tail(&promotion.promoted).to_owned(),
+        retired: arn_tail(&promotion.retired).to_owned(),
+        time: now.round(Unit::Millisecond).unwrap_or(now),
+    };
+    flip.to_string()
+}
+
+/// Ends the journal of a flip to the other group: it joins the earlier ids, unless it is to be forgotten, and so does who
+/// asks now. Where nothing tells that it was made and undone, it may still be on its way: then the journal says what
+/// is asked for now, for whoever finds the rules apart.
+fn close(promotion: &Promotion, author: &Author<'_>, flip: &Flip, past: &Past, undone: bool) -> [(&'static str, String); 2] {
+    let Author { id, instead_of, now } = author;
+    let past = if *instead_of == Some(&flip.id) { past.clone() } else { past.ended(flip) };
+    let over = undone || instead_of.is_some();
+    let journal = if over { NO_FENCE.to_owned() } else { entry(promotion, id.kept(), *now) };
+    [(FLIP, journal), (PAST, past.with(id, arn_tail(&promotion.promoted)).to_string())]
 }
 
 /// Ends the journal of a flip that was made and undone by hand since, before the labels that tell it are changed.
 #[must_use]
 pub fn close_undone(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Write> {
     let (flip, promotion) = journalled(topology, pair)?;
-    let past = marks(topology, pair).past.with(&flip.id, &flip.promoted).to_string();
+    let past = marks(topology, pair).past.ended(&flip).to_string();
     is_undone(topology, survey, &promotion).then(|| tag_both(topology, &promotion, &[(FLIP, NO_FENCE.to_owned()), (PAST, past)]))
 }
 

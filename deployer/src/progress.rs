@@ -57,7 +57,8 @@ impl Progress {
         let (moved, left): (Vec<_>, Vec<_>) = sides.partition(|(side, after, _)| side.forward.serves_only(after));
         let state = match (moved.is_empty(), left.iter().all(|(side, _, before)| side.forward.serves_only(before))) {
             _ if left.is_empty() => State::Done,
-            _ if is_undone(topology, survey, &promotion) => State::Undone,
+            // A request that kept its group live made nothing that a person could have undone.
+            _ if !flip.id.is_kept() && is_undone(topology, survey, &promotion) => State::Undone,
             (_, false) => State::Mixed,
             (false, true) => State::HalfDone,
             (true, true) => State::Begun,
@@ -85,11 +86,10 @@ impl Progress {
     #[must_use]
     pub fn sentence(&self, topology: &Topology) -> String {
         let name = |arn: &str| topology.group(arn).map_or_else(|| arn.to_owned(), |group| group.name.clone());
-        let what = if self.id.is_over() { "the way back" } else { "flip" };
-        let next = if self.id.is_over() {
-            "if none comes, approve again: that makes the flip anew"
-        } else {
-            "if none comes, Retry that job or approve again"
+        let (what, next) = match &self.id {
+            id if id.is_over() => ("the way back", "if none comes, approve again: that makes the flip anew"),
+            id if id.is_kept() => ("what came between request", "if none comes, approve again"),
+            _ => ("flip", "if none comes, Retry that job or approve again"),
         };
         format!(
             "{what} {} ({} instead of {}, since {}) is half-done: moved: {}; not moved yet: {}. Lambda's redelivery finishes it; {next}",

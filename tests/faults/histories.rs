@@ -60,8 +60,17 @@ fn step() -> impl Strategy<Value = Step> {
 struct Asked {
     job: String,
     request: Request,
-    /// Whether it is remembered that it ended without a flip.
-    over: bool,
+    over: Over,
+}
+
+/// Who remembers that a job ended without a flip.
+#[derive(Clone, Copy)]
+enum Over {
+    Nobody,
+    /// The tags of the groups.
+    Tags,
+    /// The process that answered, as long as it lives.
+    Process(Option<i32>),
 }
 
 /// One history on the real function, compared with the model after each step.
@@ -152,7 +161,7 @@ impl History<'_> {
         self.deliver(&job, kill).await;
         let state = self.arena.world.jobs.state(&job).unwrap();
         let expected = self.model.flip(&request);
-        self.asked.push(Asked { job, request, over: expected == End::Refused });
+        self.asked.push(Asked { job, request, over: self.over(expected) });
         match (&state, expected) {
             (JobState::Succeeded { .. }, End::Made) | (JobState::Failed { .. }, End::Refused | End::Unclear) => Ok(()),
             _ => Err(format!("expected {expected:?}, found {state:?}")),
@@ -161,12 +170,25 @@ impl History<'_> {
 
     /// A copy of a job that is known to be over does nothing; any other is one more request for the same flip.
     async fn duplicate(&mut self, which: usize) {
-        let Some(asked) = self.asked.get_mut(which) else { return };
-        if !asked.over {
-            asked.over = self.model.flip(&asked.request) == End::Refused;
+        let Some(Asked { job, over, .. }) = self.asked.get(which) else { return };
+        let known = match over {
+            Over::Nobody => false,
+            Over::Tags => true,
+            Over::Process(process) => *process == self.arena.lambda.process_id(),
+        };
+        self.deliver(job, None).await;
+        if !known {
+            let end = self.model.flip(&self.asked[which].request);
+            self.asked[which].over = self.over(end);
         }
-        let job = asked.job.clone();
-        self.deliver(&job, None).await;
+    }
+
+    fn over(&self, end: End) -> Over {
+        match end {
+            End::Made => Over::Nobody,
+            End::Refused => Over::Tags,
+            End::Unclear => Over::Process(self.arena.lambda.process_id()),
+        }
     }
 
     /// Runs the deployer, and again where it was killed, as a retry of the stage does.
@@ -251,6 +273,14 @@ async fn an_edit_by_hand_that_makes_a_fenced_side_live_leaves_the_fence_where_it
 }
 
 #[tokio::test]
+async fn a_copy_of_a_job_that_failed_with_nothing_to_go_by_does_nothing_while_its_process_lives() {
+    let until = [Step::TurnByHand(0), Step::Approve(None), Step::ApproveTo(0, None)];
+    for between in [None, Some(Step::Check(Some((3, false))))] {
+        named(&[&until[..], between.as_slice(), &[Step::Duplicate(2)]].concat()).await;
+    }
+}
+
+#[tokio::test]
 async fn a_flip_after_an_edit_by_hand_survives_a_kill_after_its_journal() {
     named(&[Step::Approve(None), Step::SwapByHand, Step::Approve(Some((12, false))), Step::Duplicate(1)]).await;
 }
@@ -271,4 +301,20 @@ async fn a_roll_back_onto_a_side_that_is_being_rebuilt_is_refused() {
 async fn a_refused_retry_leaves_a_rule_that_a_person_turned_after_the_flip_was_made() {
     let build = Step::Build { deploys: false, kill: None };
     named(&[Step::Approve(None), Step::SwapByHand, build, Step::TurnByHand(0), Step::Retry(0, None)]).await;
+}
+
+#[tokio::test]
+async fn a_late_request_leaves_a_rule_that_a_person_turned_when_nothing_was_half_done() {
+    let (approve, to) = (|| Step::Approve(None), |side| Step::ApproveTo(side, None));
+    for before in [vec![to(0)], vec![to(0), to(0)], vec![approve(), approve()], vec![approve(), Step::SwapByHand, to(0)]] {
+        for late in [Step::Duplicate(0), Step::Retry(0, None)] {
+            named(&[before.clone(), vec![Step::TurnByHand(0), late]].concat()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_finds_its_group_put_back_by_hand_ends_the_flip_that_came_between() {
+    let confirmed = [Step::Approve(None), Step::ApproveTo(0, None), Step::SwapByHand, Step::Retry(0, None)];
+    named(&[&confirmed[..], &[Step::TurnByHand(0), Step::Duplicate(0), Step::Duplicate(1), Step::Approve(None)]].concat()).await;
 }

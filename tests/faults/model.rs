@@ -24,7 +24,7 @@ type Id = (String, Option<Side>);
 pub enum End {
     Made,
     Refused,
-    /// The rules disagree and nothing tells what is meant: nobody remembers that it was asked.
+    /// The rules disagree and nothing tells what is meant: no tag remembers that it was asked.
     Unclear,
 }
 
@@ -61,23 +61,20 @@ impl Model {
         let past = self.past.iter().find_map(side_of).filter(|_| current.is_none());
         let Some(side) = request.promote_to.or(current).or(past).or(self.meant()) else { return End::Unclear };
         let live = self.live() == Some(side);
-        if past.is_some_and(|asked| !live || asked != side) {
-            self.finish_current();
-            return End::Refused;
-        }
+        let late = past.is_some_and(|asked| !live || asked != side);
         let undone = current.is_some() && self.labels == side && self.live() == Some(1 - side);
         let image_fits = request.promote_image.as_ref().is_none_or(|image| *image == self.images[side]);
         let fenced = !live && self.fences[side].as_ref().is_some_and(|by| *by != request.execution);
-        if undone || !image_fits || fenced {
+        if late || undone || !image_fits || fenced {
             return End::Refused;
         }
         self.labels = side;
         let moves = self.rules != whole(side);
-        if !moves && current.or(past).is_none() {
+        if !moves && current.is_none() {
             // A flip to the other group that does not hold any more is over.
             let over = self.current.take_if(|(_, current)| *current != side);
             self.past.extend(over);
-            self.past.push((id, side));
+            self.past.extend(past.is_none().then_some((id, side)));
         } else if moves && current.is_none() {
             self.past.retain(|(known, _)| *known != id);
             self.past.extend(self.current.replace((id, side)));
@@ -100,14 +97,6 @@ impl Model {
     fn meant(&self) -> Option<Side> {
         let agreed = [0, 1].into_iter().find(|live| self.rules == whole(*live)).map(|live| 1 - live);
         agreed.or(self.current.as_ref().map(|(_, side)| *side))
-    }
-
-    /// A late request finds live rules apart: the flip that came after it is finished, unless its group is fenced.
-    fn finish_current(&mut self) {
-        let side = self.current.as_ref().map(|(_, side)| *side).filter(|side| self.fences[*side].is_none());
-        if let (None, Some(side)) = (self.live(), side) {
-            (self.rules, self.labels) = (whole(side), side);
-        }
     }
 
     /// Runs a check: it ends the journal of a flip that was made and undone by hand, else it mends the labels.

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use blue_green::back::{finish, join, kept, rivals};
+use blue_green::back::{finish, join, rivals};
 use blue_green::intent::journalled;
 use blue_green::pairs::Pair;
 use blue_green::parameters::Parameters;
 use blue_green::plan::{Asker, Plan};
 use blue_green::report::{self, Report};
 use blue_green::topology::Topology;
-use blue_green::twins::survey;
 use jiff::Timestamp;
 
 use crate::back::{note, note_over};
@@ -111,8 +110,7 @@ async fn conflict(
     Err(Failure::Conflict { by, states: states(now, asked, &applied.promotions) })
 }
 
-/// Finishes, in these pairs, the flips that the journal names, and says whose they are. Where no journal stands, the last
-/// request found its group live, and what was moved since is turned back for it.
+/// Finishes, in these pairs, what the journal names, and says whose it is.
 pub async fn finish_others(
     hands: &Hands,
     asked: &Parameters,
@@ -120,20 +118,9 @@ pub async fn finish_others(
     pairs: &[Pair],
     until: Instant,
 ) -> Vec<String> {
-    let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
     let mut others = Vec::new();
-    for pair in pairs {
-        let promotion = match journalled(topology, pair) {
-            Some((flip, promotion)) => {
-                others.push(format!("flip {}", flip.id));
-                promotion
-            }
-            None => {
-                let Some(promotion) = kept(topology, &found, pair) else { continue };
-                others.push(format!("a later request that kept {} live", topology.short(&promotion.promoted)));
-                promotion
-            }
-        };
+    for (flip, promotion) in pairs.iter().filter_map(|pair| journalled(topology, pair)) {
+        others.push(format!("{} {}", if flip.id.is_kept() { "request" } else { "flip" }, flip.id));
         if differences(topology, asked, std::slice::from_ref(&promotion)).is_empty() {
             continue;
         }
