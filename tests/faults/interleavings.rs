@@ -1,97 +1,47 @@
 //! The deployer against a roll-back: whatever the order of their calls, what goes live is never what is being rebuilt.
 //!
-//! What is enumerated: one begins and stops at its i-th call; the other runs until its j-th; the first runs to its end;
-//! then the other does. For every i and j, and with either as the first: one switch each, not every merge of the two.
+//! Every call of which the place matters is held at the gateway until its turn has come, in every order that can make a
+//! difference ([`crate::orders`]); the others go on as they come.
 //!
 //! The deployer waits longer between its fence and its second look than any plan of a flip lives. Here it does not wait;
-//! the gateway holds its second look until the roll-back's process, where it has begun, has ended with its plan. A call
-//! that the process had under way takes its effect before that look.
+//! the roll-back's process is killed before that look instead, where it has not ended.
 
-use std::pin::Pin;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
-use local_aws::gateway::{At, Call, Gateway, Pause};
+use local_aws::gateway::{At, Fault, FaultKind, Gateway, Lasts, Pause};
 use local_aws::jobs::JobState;
-use local_aws::lambda::Lambda;
 use local_aws::world::{DEPLOYER_ROLE, LAMBDA_ROLE};
 use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::arena::{Arena, Balancer};
 use crate::deployer::{Build, PATIENT};
+use crate::orders::{Event, orders};
 use crate::outcome::Answer;
 
 const WORLDS: usize = 4;
-
-/// Who begins.
-#[derive(Clone, Copy, Debug)]
-enum First {
-    Deployer,
-    Flip,
-}
-
-/// Who begins, and at which call each stops.
-#[derive(Clone, Copy, Debug)]
-struct Order {
-    first: First,
-    deployer: usize,
-    flip: usize,
-}
-
-/// What the two call where each is alone.
-struct Clean {
-    deployer: usize,
-    /// The deployer's first call of its second look.
-    look: usize,
-    flip: usize,
-}
-
-impl Clean {
-    async fn of(arena: &mut Arena) -> Self {
-        arena.reset().await;
-        assert!(Build::new("v3").run(arena, "build-1", PATIENT).await.status.success());
-        let deployer = arena.world.gateway.calls();
-        let fence = deployer.iter().position(|call| call.action == "AddTags").unwrap();
-        arena.reset().await;
-        let (_, event) = roll_back(arena);
-        arena.lambda.deliver(event.as_bytes()).await.unwrap();
-        let of_flip = |call: &&Call| call.caller.role == LAMBDA_ROLE;
-        let flip = arena.world.gateway.calls().iter().filter(of_flip).count();
-        Self { deployer: deployer.len(), look: fence + 2, flip }
-    }
-
-    fn orders(&self) -> Vec<Order> {
-        let stops = (1..=self.deployer).flat_map(|deployer| (1..=self.flip).map(move |flip| (deployer, flip)));
-        let both = |(deployer, flip)| [First::Deployer, First::Flip].map(|first| Order { first, deployer, flip });
-        stops.flat_map(both).collect()
-    }
-}
-
-/// A job that makes what is on the test port live, and its event.
-fn roll_back(arena: &Arena) -> (String, String) {
-    let parameters = json!({ "ElbName": "shop", "PromoteTo": "Code2", "Execution": "roll-back" });
-    let job = arena.world.jobs.create_job(&parameters.to_string());
-    let event = arena.world.jobs.event(&job).to_string();
-    (job, event)
-}
+/// How often one looks whether something has happened.
+const SOON: Duration = Duration::from_micros(500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_roll_back_and_a_deployer_at_once_never_make_live_what_is_being_rebuilt() {
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
     let mut worlds: Vec<Arena> = worlds.collect().await;
-    let clean = Clean::of(&mut worlds[0]).await;
-    let orders = clean.orders();
-    println!("{} orders of {} calls and {} calls", orders.len(), clean.deployer, clean.flip);
-    let (orders, look) = (Arc::new(Mutex::new(orders)), clean.look);
+    let look = second_look(&mut worlds[0]).await;
+    let orders = orders();
+    println!("{} orders", orders.len());
+    let orders = Arc::new(Mutex::new(orders));
     let runs = worlds.into_iter().map(|mut arena| {
         let orders = Arc::clone(&orders);
         tokio::spawn(async move {
             let (mut wrong, mut ends) = (Vec::new(), [0; 4]);
             loop {
                 let Some(order) = orders.lock().await.pop() else { return (wrong, ends) };
-                let (built, flipped, fault) = run(&mut arena, order, look).await;
+                let (built, flipped, fault) = run(&mut arena, &order, look).await;
                 ends[usize::from(built) * 2 + usize::from(flipped)] += 1;
                 wrong.extend(fault.map(|what| format!("{order:?}: {what}")));
             }
@@ -108,125 +58,102 @@ async fn a_roll_back_and_a_deployer_at_once_never_make_live_what_is_being_rebuil
     assert!(ends[1] > 0 && ends[2] > 0, "each of the two must win somewhere: {ends:?}");
 }
 
-/// Somebody who runs until it is stopped, or to its end.
-struct Runner<F: Future> {
-    running: Pin<Box<F>>,
-    begun: bool,
-    ended: Option<F::Output>,
+/// The number of the deployer's first call of its second look: the one after that which sets the fence.
+async fn second_look(arena: &mut Arena) -> usize {
+    arena.reset().await;
+    assert!(Build::new("v3").run(arena, "build-1", PATIENT).await.status.success());
+    let calls = arena.world.gateway.calls();
+    calls.iter().find(|call| call.action == "AddTags").unwrap().of_role + 1
 }
 
-impl<F: Future> Runner<F> {
-    fn new(running: F) -> Self {
-        Self { running: Box::pin(running), begun: false, ended: None }
-    }
-
-    /// Runs until something else has happened, or to the end.
-    async fn until(&mut self, stopped: impl Future<Output = ()>) {
-        self.begun = true;
-        if self.ended.is_none() {
-            tokio::select! {
-                output = &mut self.running => self.ended = Some(output),
-                () = stopped => {}
-            }
-        }
-    }
-
-    async fn finish(&mut self) {
-        self.until(std::future::pending()).await;
-    }
-}
-
-/// Both at once, each with the call that it is stopped at.
-struct Round<D: Future, F: Future> {
-    deployer: Runner<D>,
-    flip: Runner<F>,
-    /// Holds the deployer's second look, unless the deployer is to stop there anyway.
-    look: Option<Pause>,
-    flip_stops: Option<Pause>,
-    lambda: Lambda,
+/// Both at once.
+struct Round {
     gateway: Gateway,
+    deployer_ended: AtomicBool,
+    flip_ended: AtomicBool,
 }
 
-impl<D: Future, F: Future> Round<D, F> {
-    /// The deployer runs on; no plan outlives its wait before the second look.
-    async fn deploy(&mut self, stopped: impl Future<Output = ()>) {
-        tokio::pin!(stopped);
-        if let Some(look) = self.look.take() {
-            let mut reached = false;
-            let first = async {
-                tokio::select! {
-                    () = look.reached() => reached = true,
-                    () = &mut stopped => {}
-                }
-            };
-            self.deployer.until(first).await;
-            if !reached {
-                self.look = Some(look);
+/// The calls that wait for their turn.
+type Held = BTreeMap<Event, Pause>;
+
+impl Round {
+    /// Both before they begin, with what is held of them.
+    fn new(arena: &Arena, look: usize) -> (Self, Held) {
+        let gateway = arena.world.gateway.clone();
+        let by = |role, action, resource| At::By { role, action: Some(action), resource };
+        let listener = |port| Some(arena.balancer.listeners[&port].clone());
+        // Of calls that are alike the earlier one is that of the earlier event.
+        let at = |event| match event {
+            Event::LiveRules => by(DEPLOYER_ROLE, "DescribeRules", listener(80)),
+            Event::TestRules => by(DEPLOYER_ROLE, "DescribeRules", listener(8080)),
+            Event::Tags => by(DEPLOYER_ROLE, "DescribeTags", None),
+            Event::Fence => by(DEPLOYER_ROLE, "AddTags", None),
+            Event::Look => At::Role(DEPLOYER_ROLE.to_owned(), look),
+            Event::FlipTags | Event::VerifyTags => by(LAMBDA_ROLE, "DescribeTags", None),
+            Event::Journal | Event::OneLabel | Event::OtherLabel => by(LAMBDA_ROLE, "AddTags", None),
+            Event::LiveDefault => by(LAMBDA_ROLE, "ModifyListener", listener(80)),
+            Event::TestDefault => by(LAMBDA_ROLE, "ModifyListener", listener(8080)),
+            Event::LiveRule | Event::TestRule => by(LAMBDA_ROLE, "ModifyRule", None),
+            Event::Answer => by(LAMBDA_ROLE, "PutJobSuccessResult", None),
+        };
+        let held = Event::ALL.map(|event| (event, gateway.pause_at(at(event)))).into();
+        (Self { gateway, deployer_ended: AtomicBool::new(false), flip_ended: AtomicBool::new(false) }, held)
+    }
+
+    fn ended(&self, event: Event) -> &AtomicBool {
+        if event.is_deployers() { &self.deployer_ended } else { &self.flip_ended }
+    }
+
+    /// Lets the calls go in this order. One that does not come, since its process has ended, is passed over.
+    async fn play(&self, order: &[Event], mut held: Held) {
+        for event in order {
+            let pause = held.remove(event).unwrap();
+            while !pause.is_reached() && !self.ended(*event).load(Ordering::Relaxed) {
+                tokio::time::sleep(SOON).await;
+            }
+            if *event == Event::Look && pause.is_reached() {
+                self.end_flip(&mut held).await;
                 return;
             }
-            self.end_plan().await;
+            pause.release();
+            let held = || held.values().filter(|pause| pause.is_reached()).count();
+            while self.gateway.calls().iter().filter(|call| call.answered.is_none()).count() > held() {
+                tokio::time::sleep(SOON).await;
+            }
         }
-        self.deployer.until(stopped).await;
     }
 
-    /// The roll-back's process ends, where it has begun, and its plan with it; not so the calls that it has under way.
-    async fn end_plan(&mut self) {
-        if !self.flip.begun || self.flip.ended.is_some() {
-            return;
+    /// No call of the roll-back takes effect any more; where it has one to make, its process ends.
+    async fn end_flip(&self, held: &mut Held) {
+        let all = At::By { role: LAMBDA_ROLE, action: None, resource: None };
+        self.gateway.inject(Fault { at: all, kind: FaultKind::KillBefore, lasts: Lasts::ForGood });
+        held.retain(|event, _| event.is_deployers());
+        while !self.flip_ended.load(Ordering::Relaxed) {
+            tokio::time::sleep(SOON).await;
         }
-        self.lambda.kill();
-        self.flip.finish().await;
-        self.flip_stops = None;
-        let under_way = |call: &Call| call.caller.role == LAMBDA_ROLE && call.answered.is_none();
-        while self.gateway.calls().iter().any(under_way) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        self.gateway.clear_faults();
     }
 }
 
 /// Whether the build was written, whether the traffic was flipped, and what is wrong.
-async fn run(arena: &mut Arena, order: Order, look: usize) -> (bool, bool, Option<String>) {
+async fn run(arena: &mut Arena, order: &[Event], look: usize) -> (bool, bool, Option<String>) {
     arena.reset().await;
-    let gateway = arena.world.gateway.clone();
     let build = Build::new("v3");
-    let (job, event) = roll_back(arena);
-    let deployer_stops = gateway.pause_at(At::Role(DEPLOYER_ROLE.to_owned(), order.deployer));
-    let mut round = Round {
-        deployer: Runner::new(build.run(arena, "build-1", PATIENT)),
-        flip: Runner::new(arena.lambda.deliver_once("roll-back", event.as_bytes())),
-        look: (order.deployer != look).then(|| gateway.pause_at(At::Role(DEPLOYER_ROLE.to_owned(), look))),
-        flip_stops: Some(gateway.pause_at(At::Role(LAMBDA_ROLE.to_owned(), order.flip))),
-        lambda: arena.lambda.clone(),
-        gateway: gateway.clone(),
+    let parameters = json!({ "ElbName": "shop", "PromoteTo": "Code2", "Execution": "roll-back" });
+    let job = arena.world.jobs.create_job(&parameters.to_string());
+    let event = arena.world.jobs.event(&job).to_string();
+    let (round, held) = Round::new(arena, look);
+    let deployer = async {
+        let output = build.run(arena, "build-1", PATIENT).await;
+        round.deployer_ended.store(true, Ordering::Relaxed);
+        output
     };
-    match order.first {
-        First::Deployer => {
-            round.deploy(deployer_stops.reached()).await;
-            let flip_stops = round.flip_stops.take().unwrap();
-            round.flip.until(flip_stops.reached()).await;
-            round.flip_stops = Some(flip_stops);
-            if order.deployer == look {
-                round.end_plan().await;
-            }
-            deployer_stops.release();
-            round.deploy(std::future::pending()).await;
-            round.flip_stops = None;
-            round.flip.finish().await;
-        }
-        First::Flip => {
-            let flip_stops = round.flip_stops.take().unwrap();
-            round.flip.until(flip_stops.reached()).await;
-            round.flip_stops = Some(flip_stops);
-            round.deploy(deployer_stops.reached()).await;
-            round.flip_stops = None;
-            round.flip.finish().await;
-            deployer_stops.release();
-            round.deploy(std::future::pending()).await;
-        }
-    }
-    let deployed = round.deployer.ended.take().unwrap();
-    drop(round);
-    gateway.idle().await;
+    let flip = async {
+        arena.lambda.deliver_once("roll-back", event.as_bytes()).await.unwrap();
+        round.flip_ended.store(true, Ordering::Relaxed);
+    };
+    let (deployed, (), ()) = futures::join!(deployer, flip, round.play(order, held));
+    arena.world.gateway.idle().await;
     // Lambda delivers again what ended with an error.
     if arena.world.jobs.state(&job) == Some(JobState::InProgress) {
         arena.lambda.deliver(event.as_bytes()).await.unwrap();

@@ -11,6 +11,7 @@ mod histories;
 mod interleavings;
 mod midway;
 mod model;
+mod orders;
 mod outcome;
 mod pairs;
 mod rules;

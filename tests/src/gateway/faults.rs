@@ -15,6 +15,15 @@ pub enum At {
     Action(String, usize),
     /// The n-th call that a role makes.
     Role(String, usize),
+    /// A call that a role makes: of this action where one is named, and on this resource. What waits takes the first one.
+    By {
+        /// The role's name.
+        role: &'static str,
+        /// Such as `ModifyRule`.
+        action: Option<&'static str>,
+        /// The ARN.
+        resource: Option<String>,
+    },
 }
 
 impl At {
@@ -24,6 +33,11 @@ impl At {
             Self::Call(number) => call.number == *number,
             Self::Action(action, number) => call.action == *action && call.of_action == *number,
             Self::Role(role, number) => call.caller.role == *role && call.of_role == *number,
+            Self::By { role, action, resource } => {
+                call.caller.role == *role
+                    && action.is_none_or(|action| call.action == action)
+                    && resource.as_ref().is_none_or(|resource| call.resource.as_ref() == Some(resource))
+            }
         }
     }
 
@@ -34,6 +48,7 @@ impl At {
             Self::Call(_) => true,
             Self::Action(action, _) => call.action == *action,
             Self::Role(role, _) => call.caller.role == *role,
+            Self::By { .. } => self.is(call),
         }
     }
 }
@@ -174,7 +189,7 @@ impl Faults {
         let found = {
             let mut pauses = lock(&self.pauses);
             let index = pauses.iter().position(|(at, _)| at.is(call));
-            index.map(|index| pauses.swap_remove(index).1)
+            index.map(|index| pauses.remove(index).1)
         };
         if let Some(state) = found {
             state.send_if_modified(|state| {
@@ -204,6 +219,11 @@ pub struct Pause {
 }
 
 impl Pause {
+    /// Whether the call has come.
+    pub fn is_reached(&self) -> bool {
+        *self.state.borrow() != PauseState::Waiting
+    }
+
     /// Waits until the call has come.
     pub async fn reached(&self) {
         let _ = self.state.subscribe().wait_for(|state| *state != PauseState::Waiting).await;

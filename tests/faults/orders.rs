@@ -1,0 +1,121 @@
+//! Every order of the calls of a deployer and of a roll-back that can make a difference.
+//!
+//! Two calls of which neither sees what the other does may change places: orders that differ only so are one. What is
+//! left are the orders that differ in what some call finds done. They are searched depth first, and each is kept once.
+
+use std::collections::{BTreeMap, HashSet};
+
+use Event::*;
+
+/// A call of which the place matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Event {
+    // The deployer's.
+    LiveRules,
+    TestRules,
+    Tags,
+    Fence,
+    /// The second look. No plan lives as long as the deployer waits before it: what the roll-back has not done is not done.
+    Look,
+    // The roll-back's.
+    FlipTags,
+    /// Or, where it is refused, the note that it is over.
+    Journal,
+    LiveDefault,
+    LiveRule,
+    TestDefault,
+    TestRule,
+    OneLabel,
+    OtherLabel,
+    /// The tags, in its own second look.
+    VerifyTags,
+    Answer,
+}
+
+const LIVE: [Event; 2] = [LiveDefault, LiveRule];
+const REST: [Event; 4] = [TestDefault, TestRule, OneLabel, OtherLabel];
+
+impl Event {
+    pub const ALL: [Self; 15] = [
+        LiveRules,
+        TestRules,
+        Tags,
+        Fence,
+        Look,
+        FlipTags,
+        Journal,
+        LiveDefault,
+        LiveRule,
+        TestDefault,
+        TestRule,
+        OneLabel,
+        OtherLabel,
+        VerifyTags,
+        Answer,
+    ];
+
+    /// Whether the deployer makes it.
+    pub fn is_deployers(self) -> bool {
+        matches!(self, LiveRules | TestRules | Tags | Fence | Look)
+    }
+
+    /// What the same process has done before, always.
+    fn follows(self) -> &'static [Self] {
+        match self {
+            LiveRules | TestRules | Tags | FlipTags => &[],
+            Fence => &[LiveRules, TestRules, Tags],
+            Look => &[Fence],
+            Journal => &[FlipTags],
+            LiveDefault | LiveRule => &[Journal],
+            TestDefault | TestRule | OneLabel => &LIVE,
+            // Which of the two is told apart by nothing that the deployer reads.
+            OtherLabel => &[LiveDefault, LiveRule, OneLabel],
+            VerifyTags => &REST,
+            Answer => &[VerifyTags],
+        }
+    }
+
+    /// With which calls of the roll-back a call of the deployer may not change places.
+    fn meets(self) -> &'static [Self] {
+        match self {
+            LiveRules => &LIVE,
+            TestRules => &[TestDefault, TestRule],
+            Tags => &[Journal, OneLabel, OtherLabel],
+            Fence => &[FlipTags, VerifyTags],
+            Look => &[FlipTags, Journal, LiveDefault, LiveRule, TestDefault, TestRule, OneLabel, OtherLabel, VerifyTags, Answer],
+            _ => &[],
+        }
+    }
+}
+
+/// What each call of the deployer found done.
+type Found = BTreeMap<Event, Vec<Event>>;
+
+/// One order of each kind, to the deployer's second look.
+pub fn orders() -> Vec<Vec<Event>> {
+    let mut known = HashSet::new();
+    let mut orders = BTreeMap::new();
+    let mut open = vec![(Vec::new(), Found::new())];
+    while let Some((order, found)) = open.pop() {
+        if order.contains(&Look) {
+            orders.entry(found).or_insert(order);
+            continue;
+        }
+        for event in Event::ALL {
+            if order.contains(&event) || !event.follows().iter().all(|earlier| order.contains(earlier)) {
+                continue;
+            }
+            let mut found = found.clone();
+            if event.is_deployers() {
+                found.insert(event, event.meets().iter().filter(|met| order.contains(met)).copied().collect());
+            }
+            let order: Vec<Event> = order.iter().copied().chain([event]).collect();
+            let mut done = order.clone();
+            done.sort_unstable();
+            if known.insert((done, found.clone())) {
+                open.push((order, found));
+            }
+        }
+    }
+    orders.into_values().collect()
+}
