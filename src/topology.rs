@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Tag that names a group within its pair: `Code1` or `Code2`.
 pub const IDENTIFIER: &str = "Identifier";
@@ -18,7 +18,7 @@ pub const IS_PRODUCTION: &str = "IsProduction";
 pub const SERVICE: &str = "Service";
 
 /// One load balancer as it was read, with the rules of the listeners that the port pairs name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Topology {
     /// The load balancer's name.
     pub name: String,
@@ -31,7 +31,7 @@ pub struct Topology {
 }
 
 /// One listener and its rules.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listener {
     /// The listener's ARN.
     pub arn: String,
@@ -42,7 +42,7 @@ pub struct Listener {
 }
 
 /// One rule of a listener; the default actions are a rule too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// How the rule is addressed in a write.
     pub id: RuleId,
@@ -56,7 +56,7 @@ pub struct Rule {
 
 /// How a rule is addressed: the default rule only through its listener
 /// (ModifyRule refuses it, Elastic Load Balancing API reference).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum RuleId {
     /// A rule with a priority, by its ARN: changed by ModifyRule.
     Rule(String),
@@ -75,7 +75,7 @@ impl RuleId {
 }
 
 /// One condition of a rule, in a form that compares regardless of order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Condition {
     /// `path-pattern`, `host-header`, `http-header`, `http-request-method`, `query-string` or `source-ip`.
     pub field: String,
@@ -96,7 +96,7 @@ impl fmt::Display for Condition {
 }
 
 /// One action of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Action {
     /// AWS's `Order`, where it gave one.
     pub order: Option<i32>,
@@ -105,7 +105,7 @@ pub struct Action {
 }
 
 /// What an action does, as far as a flip needs to know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum ActionKind {
     /// Send the request to target groups.
     Forward(Forward),
@@ -114,7 +114,7 @@ pub enum ActionKind {
 }
 
 /// An action that a flip carries through untouched (sign-in, redirect, fixed response).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Carried {
     /// AWS's action type, such as `authenticate-oidc`.
     pub kind: String,
@@ -124,7 +124,7 @@ pub struct Carried {
 }
 
 /// A forward action, in one shape for both of AWS's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forward {
     /// The groups with their weights, in AWS's order; at most five.
     pub targets: Vec<Weighted>,
@@ -133,7 +133,7 @@ pub struct Forward {
 }
 
 /// One group of a forward action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Weighted {
     /// The group's ARN.
     pub group: String,
@@ -142,7 +142,7 @@ pub struct Weighted {
 }
 
 /// Group stickiness of a forward action: where it is on, a client stays on its group, whatever the weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Stickiness {
     /// Whether it is on.
     pub on: bool,
@@ -236,7 +236,7 @@ pub fn describe_rule(priority: &str, conditions: &BTreeSet<Condition>) -> String
 }
 
 /// One target group with its tags and targets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TargetGroup {
     /// The group's ARN.
     pub arn: String,
@@ -253,7 +253,7 @@ pub struct TargetGroup {
 }
 
 /// One registered target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// The target's id and port, such as `10.0.1.7:8080`.
     pub id: String,

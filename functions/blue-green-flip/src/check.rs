@@ -1,13 +1,11 @@
 //! A check: what a flip would do, for the approver to read. Writes labels only.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use blue_green::intent::Promotion;
 use blue_green::journal::BUILD;
 use blue_green::labels::{self, Running};
-use blue_green::parameters::Parameters;
-use blue_green::plan::{Asker, Refusal, Write, plan};
+use blue_green::plan::{Refusal, Write, plan};
 use blue_green::report::{self, Report};
 use blue_green::topology::Topology;
 use blue_green::twins::survey;
@@ -15,20 +13,18 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::flip::{PLAN_LIVES, observe};
-use crate::handler::Hands;
+use crate::request::{Reading, Request};
 
 /// Brings the labels in line with what runs, then plans a flip without applying it.
 ///
 /// # Errors
 /// A [`Failure`]: a refusal is what the approver must see before approving. It tells the labels that were written.
-pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<Report, Failure> {
-    let began = Instant::now();
-    let topology = observe(&hands.reader, asked).await?;
-    let running = running(hands, &topology).await?;
+pub async fn check(request: &Request) -> Result<Report, Failure> {
+    let seen = request.observe(&request.reader).await?;
+    let running = running(request, &seen.topology).await?;
     let mut written = Vec::new();
-    let would = match bring_in_line(hands, asked, &topology, &running, began, &mut written).await {
-        Ok(topology) => would_flip(asked, asker, &topology, &running, &written).map_err(Failure::from),
+    let would = match bring_in_line(request, &seen, &running, &mut written).await {
+        Ok(topology) => would_flip(request, &topology, &running, &written).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     would.map_err(|failure| match written.is_empty() {
@@ -39,25 +35,21 @@ pub async fn check(hands: &Hands, asked: &Parameters, asker: &Asker) -> Result<R
 
 /// Writes the labels, says in `written` which ones, and reads again where there were any.
 async fn bring_in_line(
-    hands: &Hands,
-    asked: &Parameters,
-    topology: &Topology,
+    request: &Request,
+    seen: &Reading,
     running: &BTreeMap<String, Running>,
-    began: Instant,
     written: &mut Vec<String>,
 ) -> Result<Topology, Failure> {
-    let found = survey(topology, &asked.ports)?;
-    let wanted = found
-        .pairs
-        .keys()
-        .flat_map(|pair| labels::in_line(topology, &found, pair, running, asked.execution.as_deref()))
-        .collect();
-    let (topology, writes) = still_meant(hands, topology, wanted).await?;
+    let topology = &seen.topology;
+    let found = survey(topology, &request.asked.ports)?;
+    let execution = request.asked.execution.as_deref();
+    let wanted = found.pairs.keys().flat_map(|pair| labels::in_line(topology, &found, pair, running, execution)).collect();
+    let (topology, writes) = still_meant(request, topology, wanted).await?;
     if writes.is_empty() {
         return Ok(topology);
     }
     let mut failed = None;
-    for (write, result) in writes.iter().zip(hands.writer(began + PLAN_LIVES).apply(&writes).await) {
+    for (write, result) in writes.iter().zip(request.writer(seen.until).apply(&writes).await) {
         match result {
             Ok(()) => {
                 tracing::info!(write = %write, "label brought in line");
@@ -68,13 +60,13 @@ async fn bring_in_line(
     }
     match failed {
         Some(failure) => Err(failure.into()),
-        None => Ok(hands.reader.again(&topology).await?),
+        None => Ok(request.reader.again(&topology).await?),
     }
 }
 
 /// Leaves out the end of a fence that is not the one that was judged: while ECS was read, another build may have put
 /// its own. So where a fence is to end, the tags are read again, and that reading counts.
-async fn still_meant(hands: &Hands, judged: &Topology, mut writes: Vec<Write>) -> Result<(Topology, Vec<Write>), Failure> {
+async fn still_meant(request: &Request, judged: &Topology, mut writes: Vec<Write>) -> Result<(Topology, Vec<Write>), Failure> {
     let unfenced = |write: &Write| match write {
         Write::Tag { groups, tags, .. } if tags.contains_key(BUILD) => groups.clone(),
         _ => Vec::new(),
@@ -82,7 +74,7 @@ async fn still_meant(hands: &Hands, judged: &Topology, mut writes: Vec<Write>) -
     if writes.iter().all(|write| unfenced(write).is_empty()) {
         return Ok((judged.clone(), writes));
     }
-    let now = hands.reader.again(judged).await?;
+    let now = request.reader.again(judged).await?;
     let fence = |topology: &Topology, arn: &str| topology.group(arn).and_then(|group| group.tags.get(BUILD).cloned());
     writes.retain(|write| unfenced(write).iter().all(|arn| fence(judged, arn) == fence(&now, arn)));
     Ok((now, writes))
@@ -90,12 +82,12 @@ async fn still_meant(hands: &Hands, judged: &Topology, mut writes: Vec<Write>) -
 
 /// What a flip would do.
 fn would_flip(
-    asked: &Parameters,
-    asker: &Asker,
+    request: &Request,
     topology: &Topology,
     running: &BTreeMap<String, Running>,
     written: &[String],
 ) -> Result<Report, Refusal> {
+    let Request { asked, asker, .. } = request;
     let plan = plan(topology, asked, asker, Timestamp::now())?;
     let found = survey(topology, &asked.ports)?;
     let mut sentences = vec![report::would_flip(topology, &found, &plan)];
@@ -105,8 +97,8 @@ fn would_flip(
 }
 
 /// What runs behind every group that has a `Service` tag.
-async fn running(hands: &Hands, topology: &Topology) -> Result<BTreeMap<String, Running>, Failure> {
-    let read = topology.groups.values().map(|group| async move { Ok((group.arn.clone(), hands.ecs.by_tag(group).await?)) });
+async fn running(request: &Request, topology: &Topology) -> Result<BTreeMap<String, Running>, Failure> {
+    let read = topology.groups.values().map(|group| async move { Ok((group.arn.clone(), request.ecs.by_tag(group).await?)) });
     let read: Vec<(String, Option<Running>)> = try_join_all(read).await.map_err(Failure::Aws)?;
     Ok(read.into_iter().filter_map(|(arn, running)| Some((arn, running?))).collect())
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
-use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
 use blue_green::aws::observe::Reader;
 use blue_green::aws::running::Ecs;
@@ -19,6 +18,7 @@ use tracing::Instrument;
 
 use crate::deliveries::{DELIVERIES, Deliveries, is_last};
 use crate::failure::Failure;
+use crate::request::Request;
 use crate::{answer, check, flip};
 
 /// The most time that is kept back, out of what the function has: half to see how things are, half for the answer.
@@ -34,32 +34,6 @@ pub struct Function {
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecs: aws_sdk_ecs::Client,
     codepipeline: aws_sdk_codepipeline::Client,
-}
-
-/// The clients of one invocation, with its deadline.
-pub struct Hands {
-    /// Reads the load balancer.
-    pub reader: Reader,
-    /// Reads how things are, when there is no time for anything else.
-    pub late_reader: Reader,
-    /// Reads what really runs.
-    pub ecs: Ecs,
-    elb: aws_sdk_elasticloadbalancingv2::Client,
-    deadline: Instant,
-}
-
-impl Hands {
-    /// A writer for a plan that must not be applied after `until`, nor after this invocation's deadline.
-    #[must_use]
-    pub fn writer(&self, until: Instant) -> Writer {
-        Writer::new(self.elb.clone(), Caller::until(until.min(self.deadline)))
-    }
-
-    /// Whether there is no time for another try.
-    #[must_use]
-    pub fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
-    }
 }
 
 impl Function {
@@ -142,23 +116,25 @@ impl Function {
         let asker = Asker::new(&asked, delivery);
         let Deadlines { work, look, .. } = Deadlines::of(context);
         let reader = |until| Reader::new(&self.config, self.elb.clone(), Caller::until(until));
-        let hands = Hands {
+        tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
+        let request = Request {
+            asked,
+            asker,
             reader: reader(work),
             late_reader: reader(look),
             ecs: Ecs::new(self.ecs.clone(), Caller::until(work)),
             elb: self.elb.clone(),
             deadline: work,
         };
-        tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
-        let result = match asked.action {
-            Action::Flip => flip::flip(&hands, &asked, &asker).await,
-            Action::Check => check::check(&hands, &asked, &asker).await,
+        let result = match request.asked.action {
+            Action::Flip => flip::flip(&request).await,
+            Action::Check => check::check(&request).await,
         };
         match &result {
             Ok(report) => tracing::info!(changed = report.changed, summary = report.summary, "done"),
             Err(failure) => tracing::error!(kind = failure.kind().as_str(), reason = %failure, "failed"),
         }
-        (asker.flip.to_string(), result)
+        (request.asker.flip.to_string(), result)
     }
 }
 

@@ -10,6 +10,8 @@ mod failure;
 mod flip;
 mod handler;
 mod log;
+mod others;
+mod request;
 mod states;
 mod verify;
 

@@ -1,0 +1,60 @@
+//! Others who write the same rules: what comes of this request, and who finishes what.
+
+use blue_green::back::{finish, rivals};
+use blue_green::intent::journalled;
+use blue_green::pairs::Pair;
+use blue_green::plan::Plan;
+use blue_green::report::Report;
+use jiff::Timestamp;
+
+use crate::back::note_over;
+use crate::failure::Failure;
+use crate::flip::apply;
+use crate::request::{Reading, Request};
+use crate::states::{differences, states};
+use crate::verify::{done, join_journal};
+
+/// Somebody else wrote. Where the journal names another flip, that one counts: its flip is finished here, so that two
+/// at once never leave the rules split. Where it names this one, a person changed the rules: their change stays. Where
+/// the rules are as this flip wants them by now, it was made after all.
+///
+/// # Errors
+/// The conflict.
+pub async fn conflict(request: &Request, fresh: &Reading, applied: &Plan) -> Result<Report, Failure> {
+    let (asked, asker) = (&request.asked, &request.asker);
+    let others = finish_others(request, fresh, &rivals(&fresh.topology, asked, asker)).await;
+    let now = request.late_reader.again(&fresh.topology).await.unwrap_or_else(|_| fresh.topology.clone());
+    let now = Reading { topology: now, until: fresh.until };
+    if differences(&now.topology, asked, &applied.promotions).is_empty() {
+        join_journal(request, &now, applied).await;
+        return Ok(done(asker, &now.topology, applied, None));
+    }
+    note_over(request, &now).await;
+    let by = match others.as_slice() {
+        [] => "no other flip is in the journal".to_owned(),
+        others => others.join(" and "),
+    };
+    Err(Failure::Conflict { by, states: states(&now.topology, asked, &applied.promotions) })
+}
+
+/// Finishes, in these pairs, what the journal names, and says whose it is.
+pub async fn finish_others(request: &Request, seen: &Reading, pairs: &[Pair]) -> Vec<String> {
+    let topology = &seen.topology;
+    let mut others = Vec::new();
+    for (flip, promotion) in pairs.iter().filter_map(|pair| journalled(topology, pair)) {
+        others.push(format!("{} {}", if flip.id.is_kept() { "request" } else { "flip" }, flip.id));
+        if differences(topology, &request.asked, std::slice::from_ref(&promotion)).is_empty() {
+            continue;
+        }
+        tracing::warn!(other = others.last(), "another request came between; finishing it");
+        match finish(topology, &request.asked, promotion, Timestamp::now()) {
+            Ok(plan) => {
+                if let Err(stopped) = apply(request, seen.until, &plan).await {
+                    tracing::error!(reason = %stopped.cause, "could not finish the other one");
+                }
+            }
+            Err(unfit) => tracing::error!(reason = %unfit, "could not plan the end of the other one"),
+        }
+    }
+    others
+}
