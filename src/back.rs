@@ -1,6 +1,6 @@
 //! The way back, and how a delivery that ended without a flip is remembered.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::intent::{self, Promotion, Standing, journalled, standing};
 use crate::journal::FlipId;
@@ -8,7 +8,7 @@ use crate::labels::is_live;
 use crate::pairs::Pair;
 use crate::parameters::Parameters;
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, is_made, is_undone, pair_of};
+use crate::safety::{Blocked, is_made, is_undone, may_be_finished, pair_of, twins_of};
 use crate::tags::{Author, is_production, remember};
 use crate::topology::{Forward, Topology};
 use crate::twins::{Survey, survey};
@@ -80,18 +80,35 @@ pub fn begun(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Prom
     if made || unmoved || told { Vec::new() } else { mine }
 }
 
-/// The pairs in which something came after this flip that may be half-done, as the labels tell, which are written last:
-/// a flip of which they do not say that it was made; or a request that kept its group live, where they do not say that
-/// the flip which it ended came to its end all the same. A rule that shares its traffic is a person's: those are left.
+/// How long a flip may be followed by writes of one that it overtook: its deliveries end within CodePipeline's 20 minutes.
+const OVERTAKEN: SignedDuration = SignedDuration::from_mins(20);
+
+/// The pairs in which something came after this flip that is to be finished where rules are apart: a flip of which
+/// the labels, which are written last, do not say that it was made; or one so late that a write of this very flip may
+/// have come after it. A request that kept its group live wrote no rule: only the latter counts, and not where the
+/// labels say that the flip which it ended came to its end all the same. A rule that shares its traffic is a person's:
+/// such pairs are left, and so is a group that may not be live.
 #[must_use]
-pub fn open_after(topology: &Topology, asked: &Parameters, asker: &Asker) -> Vec<Pair> {
+pub fn open_after(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timestamp) -> Vec<Pair> {
     let Ok(found) = survey(topology, &asked.ports) else { return Vec::new() };
     let earlier = |pair: &&Pair| matches!(standing(topology, pair, &asker.flip), Standing::Earlier { .. });
     let whole = |pair: &Pair, forward: &Forward| [&pair.first, &pair.second].into_iter().any(|arn| forward.serves_only(arn));
     let by_flips =
         |pair: &&Pair| found.twins_of(pair).flat_map(|twin| [&twin.live, &twin.test]).all(|side| whole(pair, side.forward));
     let open = |pair: &&Pair| {
-        journalled(topology, pair).is_some_and(|(flip, promotion)| flip.id.is_kept() == is_made(topology, &promotion))
+        journalled(topology, pair).is_some_and(|(flip, promotion)| {
+            let late = now.duration_since(flip.time) < OVERTAKEN;
+            let open = match flip.id.is_kept() {
+                true => late && !is_made(topology, &promotion.back()),
+                false => late || !is_made(topology, &promotion),
+            };
+            // All live rules the other way round: that was a person.
+            let by_hand = is_live(&found, pair, &promotion.retired) == Some(true);
+            let as_wanted = twins_of(&found, &promotion).iter().all(|twin| {
+                twin.live.forward.serves_only(&promotion.promoted) && twin.test.forward.serves_only(&promotion.retired)
+            });
+            open && !as_wanted && !by_hand && may_be_finished(topology, &promotion)
+        })
     };
     found.pairs.keys().filter(earlier).filter(by_flips).filter(open).cloned().collect()
 }

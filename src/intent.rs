@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::journal::{Flip, FlipId, Marks, group_mark};
 use crate::pairs::{self, Pair};
+use crate::safety::is_made;
 use crate::topology::{Forward, Serves, TargetGroup, Topology, arn_tail};
 use crate::twins::{Survey, Twin};
 use crate::unfit::Unfit;
@@ -195,9 +196,10 @@ fn from_test(topology: &Topology, pair: &Pair, twins: &[&Twin<'_>], id: &FlipId)
     }
     if let Some((flip, promotion)) = journalled {
         // A way back that died halfway was for an event that is over; who asks now wants what that flip was for.
+        let half_done = !flip.id.is_kept() && !is_made(topology, &promotion);
         return Ok(match flip.id.is_over() {
             true => promotion.back(),
-            false => Promotion { finishes: Some(flip.id.to_string()), ..promotion },
+            false => Promotion { finishes: half_done.then(|| flip.id.to_string()), ..promotion },
         });
     }
     undecided(topology, pair, twins)

@@ -247,6 +247,15 @@ fn is_contested(topology: &Topology, pair: &Pair, author: &Author<'_>) -> bool {
     other.is_some_and(|flip| author.now.duration_since(flip.time) < STILL_WRITING)
 }
 
+/// Whether a flip that another one overtook may still write into one of its pairs: its journal stood there a moment ago.
+#[must_use]
+pub fn was_contested(topology: &Topology, asked: &Parameters, plan: &Plan, asker: &Asker, now: Timestamp) -> bool {
+    let Ok(survey) = crate::twins::survey(topology, &asked.ports) else { return false };
+    let author = Author { id: &asker.flip, instead_of: None, now };
+    let pairs = plan.promotions.iter().filter_map(|promotion| pair_of(&survey, promotion));
+    pairs.into_iter().any(|pair| is_contested(topology, pair, &author))
+}
+
 pub(crate) fn write_promotion(
     topology: &Topology,
     survey: &Survey<'_>,

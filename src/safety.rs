@@ -84,7 +84,7 @@ pub enum Blocked {
     },
     /// This flip was made, and somebody put the listeners back by hand since.
     #[error(
-        "flip {id} was made, and the listeners were put back by other means since: {live} is live. A copy of its event, or a Retry, changes nothing; start a new execution, or name the group with PromoteTo"
+        "flip {id} was made, and rules were put back by other means since: {live} is live. A copy of its event, or a Retry, changes nothing; start a new execution, or name the group with PromoteTo"
     )]
     Undone {
         /// The flip.
@@ -193,7 +193,9 @@ fn superseded(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, i
     if live && wanted.as_deref() == Some(promotion.promoted.as_str()) {
         return Ok(());
     }
-    let by = journalled(topology, pair).map_or_else(
+    // A flip to the group that this one wanted does not stand against it: somebody moved the rules by hand.
+    let after = journalled(topology, pair).filter(|(_, after)| wanted.as_deref() != Some(after.promoted.as_str()));
+    let by = after.map_or_else(
         || "the rules were changed by other means since".to_owned(),
         |(flip, Promotion { promoted, .. })| {
             let (made, who) = if flip.id.is_kept() { ("kept", "request") } else { ("made", "flip") };
@@ -218,12 +220,32 @@ pub fn is_undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion
         && twins_of(survey, promotion).iter().all(|twin| twin.live.forward.serves_only(&promotion.retired))
 }
 
+/// Whether a flip was made and somebody put some of its live rules back since, or all of them.
+#[must_use]
+pub fn is_put_back(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion) -> bool {
+    is_made(topology, promotion)
+        && twins_of(survey, promotion).iter().any(|twin| twin.live.forward.serves_only(&promotion.retired))
+}
+
 /// A late copy of the event must not undo what a person did by hand.
 fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &FlipId) -> Result<(), Blocked> {
-    if is_undone(topology, survey, promotion) {
-        return Err(Blocked::Undone { id: id.to_string(), live: topology.describe(&promotion.retired) });
+    if !is_put_back(topology, survey, promotion) {
+        return Ok(());
     }
-    Ok(())
+    let live = match is_undone(topology, survey, promotion) {
+        true => topology.describe(&promotion.retired),
+        false => "no group everywhere".to_owned(),
+    };
+    Err(Blocked::Undone { id: id.to_string(), live })
+}
+
+/// Whether a flip that its own request left unfinished may be finished for it: the group is not being rebuilt, and has
+/// a healthy target, where the other one has any.
+#[must_use]
+pub fn may_be_finished(topology: &Topology, promotion: &Promotion) -> bool {
+    let (promoted, retired) = (topology.group(&promotion.promoted), topology.group(&promotion.retired));
+    let healthy = |group: Option<&TargetGroup>| group.is_some_and(|group| group.healthy() > 0);
+    promoted.is_some_and(|group| Marks::of(group).fence.is_none()) && (healthy(promoted) || !healthy(retired))
 }
 
 fn mixed(topology: &Topology, twins: &[&Twin<'_>], promotion: &Promotion) -> Result<(), Blocked> {

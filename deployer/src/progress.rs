@@ -2,7 +2,7 @@
 
 use blue_green::intent::{Promotion, journalled, marks};
 use blue_green::journal::{FlipId, Past};
-use blue_green::safety::is_undone;
+use blue_green::safety::is_put_back;
 use blue_green::topology::Topology;
 use blue_green::twins::{Pair, Side, Survey};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub enum State {
     HalfDone,
     /// No rule is.
     Begun,
-    /// No rule is any more: the labels, which are written last, say that it was made.
+    /// Not every rule is any more: the labels, which are written last, say that it was made.
     Undone,
     /// A rule shares its traffic, so that somebody else is at work.
     Mixed,
@@ -51,14 +51,14 @@ impl Progress {
     /// Of the flip that the journal of a pair names, where it names one.
     #[must_use]
     pub fn of(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
-        let (flip, promotion) = journalled(topology, pair)?;
+        // A request that kept its group live is no flip.
+        let (flip, promotion) = journalled(topology, pair).filter(|(flip, _)| !flip.id.is_kept())?;
         let (promoted, retired) = (promotion.promoted.as_str(), promotion.retired.as_str());
         let sides = survey.twins_of(pair).flat_map(|twin| [(&twin.live, promoted, retired), (&twin.test, retired, promoted)]);
         let (moved, left): (Vec<_>, Vec<_>) = sides.partition(|(side, after, _)| side.forward.serves_only(after));
         let state = match (moved.is_empty(), left.iter().all(|(side, _, before)| side.forward.serves_only(before))) {
             _ if left.is_empty() => State::Done,
-            // A request that kept its group live made nothing that a person could have undone.
-            _ if !flip.id.is_kept() && is_undone(topology, survey, &promotion) => State::Undone,
+            _ if is_put_back(topology, survey, &promotion) => State::Undone,
             (_, false) => State::Mixed,
             (false, true) => State::HalfDone,
             (true, true) => State::Begun,
@@ -86,10 +86,9 @@ impl Progress {
     #[must_use]
     pub fn sentence(&self, topology: &Topology) -> String {
         let name = |arn: &str| topology.group(arn).map_or_else(|| arn.to_owned(), |group| group.name.clone());
-        let (what, next) = match &self.id {
-            id if id.is_over() => ("the way back", "if none comes, approve again: that makes the flip anew"),
-            id if id.is_kept() => ("what came between request", "if none comes, approve again"),
-            _ => ("flip", "if none comes, Retry that job or approve again"),
+        let (what, next) = match self.id.is_over() {
+            true => ("the way back", "if none comes, approve again: that makes the flip anew"),
+            false => ("flip", "if none comes, Retry that job or approve again"),
         };
         format!(
             "{what} {} ({} instead of {}, since {}) is half-done: moved: {}; not moved yet: {}. Lambda's redelivery finishes it; {next}",

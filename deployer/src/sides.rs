@@ -67,7 +67,8 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
     let survey = survey(topology, ports)?;
     let pair = chosen(topology, &survey, choice)?;
     let (live, test) = serving(topology, &survey, pair)?;
-    let flip = journalled(topology, pair).map(|(flip, _)| flip);
+    // A request that kept its group live is no flip of which a late delivery could come.
+    let flip = journalled(topology, pair).map(|(flip, _)| flip).filter(|flip| !flip.id.is_kept());
     let sides = Sides { live, test, flip };
     match &sides.flip {
         Some(flip) if !sides.flip_is_done() && !fenced => Err(Refused::HalfDone {

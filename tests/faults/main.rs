@@ -13,6 +13,7 @@ mod midway;
 mod model;
 mod orders;
 mod outcome;
+mod overtaken;
 mod pairs;
 mod rules;
 mod run;

@@ -62,7 +62,10 @@ impl Model {
         let Some(side) = request.promote_to.or(current).or(past).or(self.meant()) else { return End::Unclear };
         let live = self.live() == Some(side);
         let late = past.is_some_and(|asked| !live || asked != side);
-        let undone = current.is_some() && self.labels == side && self.live() == Some(1 - side);
+        if late {
+            self.finish_current();
+        }
+        let undone = current.is_some() && self.labels == side && self.live() != Some(side);
         let image_fits = request.promote_image.as_ref().is_none_or(|image| *image == self.images[side]);
         let fenced = !live && self.fences[side].as_ref().is_some_and(|by| *by != request.execution);
         if late || undone || !image_fits || fenced {
@@ -97,6 +100,14 @@ impl Model {
     fn meant(&self) -> Option<Side> {
         let agreed = [0, 1].into_iter().find(|live| self.rules == whole(*live)).map(|live| 1 - live);
         agreed.or(self.current.as_ref().map(|(_, side)| *side))
+    }
+
+    /// A late request finds rules apart: the flip that came after it is finished, unless its group is fenced.
+    fn finish_current(&mut self) {
+        let side = self.current.as_ref().map(|(_, side)| *side).filter(|side| self.fences[*side].is_none());
+        if let Some(side) = side.filter(|side| self.live() != Some(1 - side) && self.rules != whole(*side)) {
+            (self.rules, self.labels) = (whole(side), side);
+        }
     }
 
     /// Runs a check: it ends the journal of a flip that was made and undone by hand, else it mends the labels.

@@ -105,6 +105,11 @@ pub fn orders() -> Vec<Vec<Event>> {
             if order.contains(&event) || !event.follows().iter().all(|earlier| order.contains(earlier)) {
                 continue;
             }
+            // A flip that reads the fence is refused: it only notes that, and looks whether its note stands.
+            let refused = found.get(&Fence).is_some_and(|seen| !seen.contains(&FlipTags));
+            if refused && !event.is_deployers() && !matches!(event, FlipTags | Journal) {
+                continue;
+            }
             let mut found = found.clone();
             if event.is_deployers() {
                 found.insert(event, event.meets().iter().filter(|met| order.contains(met)).copied().collect());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::flip::{Halfway, apply};
+use crate::others::conflict;
 use crate::request::{Reading, Request};
 use crate::states::{differences, planned, states};
 use crate::verify::{LOOKS, done};
@@ -36,9 +37,7 @@ pub async fn give_up(request: &Request, halfway: Halfway) -> Result<Report, Fail
     }
     let mine = current(&now.topology, asked, &plan.promotions, asker);
     if mine.is_empty() || plan.promotions.iter().any(|promotion| plan.moves(promotion) && !mine.contains(promotion)) {
-        let by = "another flip's journal stands in place of this one's".to_owned();
-        note_over(request, &now).await;
-        return Err(Failure::Conflict { by, states: states(&now.topology, asked, &plan.promotions) });
+        return conflict(request, &now, &seen, &plan).await;
     }
     if transient || !moved_live(request, &seen.topology, &plan) {
         return Err(Failure::HalfDone { cause, states: states(&now.topology, asked, &plan.promotions), next, open: transient });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use blue_green::intent::Promotion;
-use blue_green::journal::BUILD;
+use blue_green::journal::{BUILD, FLIP};
 use blue_green::labels::{self, Running};
 use blue_green::plan::{Refusal, Write, plan};
 use blue_green::report::{self, Report};
@@ -64,19 +64,22 @@ async fn bring_in_line(
     }
 }
 
-/// Leaves out the end of a fence that is not the one that was judged: while ECS was read, another build may have put
-/// its own. So where a fence is to end, the tags are read again, and that reading counts.
+/// Leaves out the end of a fence or of a journal that is not the one that was judged: while ECS was read, another build
+/// or another flip may have put its own. So where one is to end, the tags are read again, and that reading counts.
 async fn still_meant(request: &Request, judged: &Topology, mut writes: Vec<Write>) -> Result<(Topology, Vec<Write>), Failure> {
-    let unfenced = |write: &Write| match write {
-        Write::Tag { groups, tags, .. } if tags.contains_key(BUILD) => groups.clone(),
-        _ => Vec::new(),
+    let ends = |write: &Write| match write {
+        Write::Tag { groups, tags, .. } => {
+            let keys = [BUILD, FLIP].into_iter().filter(|key| tags.contains_key(*key));
+            keys.flat_map(|key| groups.iter().map(move |arn| (arn.clone(), key))).collect()
+        }
+        Write::Actions { .. } => Vec::new(),
     };
-    if writes.iter().all(|write| unfenced(write).is_empty()) {
+    if writes.iter().all(|write| ends(write).is_empty()) {
         return Ok((judged.clone(), writes));
     }
     let now = request.reader.again(judged).await?;
-    let fence = |topology: &Topology, arn: &str| topology.group(arn).and_then(|group| group.tags.get(BUILD).cloned());
-    writes.retain(|write| unfenced(write).iter().all(|arn| fence(judged, arn) == fence(&now, arn)));
+    let value = |topology: &Topology, arn: &str, key: &str| topology.group(arn).and_then(|group| group.tags.get(key).cloned());
+    writes.retain(|write| ends(write).iter().all(|(arn, key)| value(judged, arn, key) == value(&now, arn, key)));
     Ok((now, writes))
 }
 

@@ -11,14 +11,21 @@ use thiserror::Error;
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// The set-up or the parameters are wrong; no rule was changed.
-    #[error("{0}. No rule was changed.")]
-    Unfit(#[from] Unfit),
+    /// The set-up or the parameters are wrong; this delivery changed no rule.
+    #[error("{unfit}. {}", apart(.split))]
+    Unfit {
+        /// What is wrong.
+        unfit: Unfit,
+        /// Each rule, where an earlier delivery or flip left them apart.
+        split: Vec<String>,
+    },
     /// The flip was refused; this delivery changed no rule, unless to finish what came after an earlier one.
-    #[error("refused: {}. {}", joined(.reasons), apart(.split))]
+    #[error("refused: {}. {}{}", joined(.reasons), others(.finished), if .finished.is_empty() || !.split.is_empty() { apart(.split) } else { String::new() })]
     Blocked {
         /// Every reason.
         reasons: Vec<Blocked>,
+        /// What came after it and was half-done, and was finished.
+        finished: Vec<String>,
         /// Each rule, where an earlier flip left them apart.
         split: Vec<String>,
     },
@@ -91,7 +98,7 @@ impl Failure {
             Self::Aws(cause) => cause.class == Class::Transient,
             Self::HalfDone { open, .. } | Self::Over { open, .. } | Self::Withdrawn { open, .. } => *open,
             Self::Labelled { cause, .. } => cause.may_pass(),
-            Self::Unfit(_) | Self::Blocked { .. } | Self::TakenBack { .. } | Self::Conflict { .. } => false,
+            Self::Unfit { .. } | Self::Blocked { .. } | Self::TakenBack { .. } | Self::Conflict { .. } => false,
         }
     }
 
@@ -99,7 +106,7 @@ impl Failure {
     #[must_use]
     pub fn is_unnoted(&self) -> bool {
         match self {
-            Self::Unfit(_) | Self::Aws(_) => true,
+            Self::Unfit { .. } | Self::Aws(_) => true,
             Self::Labelled { cause, .. } => cause.is_unnoted(),
             Self::Blocked { .. }
             | Self::Withdrawn { .. }
@@ -114,7 +121,7 @@ impl Failure {
     #[must_use]
     pub fn kind(&self) -> FailureType {
         match self {
-            Self::Unfit(_) => FailureType::ConfigurationError,
+            Self::Unfit { .. } => FailureType::ConfigurationError,
             Self::Blocked { .. } | Self::Withdrawn { .. } | Self::Over { .. } | Self::Conflict { .. } => FailureType::JobFailed,
             Self::Labelled { cause, .. } => cause.kind(),
             Self::Aws(cause) | Self::TakenBack { cause, .. } | Self::HalfDone { cause, .. } => match cause.class {
@@ -134,6 +141,10 @@ fn joined(reasons: &[Blocked]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn others(finished: &[String]) -> String {
+    if finished.is_empty() { String::new() } else { format!("The rules were apart: finished {}. ", finished.join(" and ")) }
+}
+
 fn withdrawn(open: &bool) -> &'static str {
     if *open { "another delivery of this job sets them back, and they are now" } else { "every rule was set back" }
 }
@@ -146,11 +157,17 @@ fn apart(split: &[String]) -> String {
     }
 }
 
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit { unfit, split: Vec::new() }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Unfit(unfit) => Self::Unfit(unfit),
-            Refusal::Blocked(reasons) => Self::Blocked { reasons, split: Vec::new() },
+            Refusal::Unfit(unfit) => unfit.into(),
+            Refusal::Blocked(reasons) => Self::Blocked { reasons, finished: Vec::new(), split: Vec::new() },
         }
     }
 }
@@ -159,7 +176,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Aws(failure) => Self::Aws(failure),
-            ReadError::Unfit(unfit) => Self::Unfit(unfit),
+            ReadError::Unfit(unfit) => unfit.into(),
         }
     }
 }

@@ -79,14 +79,14 @@ fn is_undone(refusal: &Refusal) -> bool {
 /// rules and the promoted group must not have them any more, they are set back.
 async fn refused(request: &Request, seen: &Reading, refusal: Refusal) -> Failure {
     let reasons = match refusal {
-        Refusal::Unfit(unfit) => return Failure::Unfit(unfit),
+        Refusal::Unfit(unfit) => return Failure::Unfit { unfit, split: split(&seen.topology, &request.asked) },
         Refusal::Blocked(reasons) => reasons,
     };
     let (asked, asker) = (&request.asked, &request.asker);
     if reasons.iter().any(|reason| matches!(reason, Blocked::Over { .. })) {
         let promotions = taken_back(&seen.topology, asked, asker);
         if promotions.is_empty() {
-            return Failure::Blocked { reasons, split: split(&seen.topology, asked) };
+            return Failure::Blocked { reasons, finished: Vec::new(), split: split(&seen.topology, asked) };
         }
         let (states, open) = back(request, seen, &promotions).await;
         return Failure::Over { job: asker.delivery.clone(), states, open };
@@ -98,13 +98,20 @@ async fn refused(request: &Request, seen: &Reading, refusal: Refusal) -> Failure
     }
     let mut apart = split(&seen.topology, asked);
     let superseded = reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. }));
-    let open = if superseded { open_after(&seen.topology, asked, asker) } else { Vec::new() };
-    if !apart.is_empty() && !open.is_empty() {
-        finish_others(request, seen, &open).await;
-        apart = request.reader.again(&seen.topology).await.map_or(apart, |now| split(&now, asked));
+    let open = if superseded { open_after(&seen.topology, asked, asker, Timestamp::now()) } else { Vec::new() };
+    let mut finished = finish_others(request, seen, &open).await;
+    if !finished.is_empty() {
+        match request.reader.again(&seen.topology).await {
+            Ok(now) if open_after(&now, asked, asker, Timestamp::now()).is_empty() => apart = split(&now, asked),
+            Ok(now) => (finished, apart) = (Vec::new(), split(&now, asked)),
+            Err(failure) => {
+                tracing::warn!(reason = %failure, "could not see whether it is finished");
+                finished = Vec::new();
+            }
+        }
     }
     note_over(request, seen).await;
-    Failure::Blocked { reasons, split: apart }
+    Failure::Blocked { reasons, finished, split: apart }
 }
 
 /// Sets rules back, and says how they are then and whether some are still to be.

@@ -3,7 +3,7 @@
 use blue_green::back::{finish, rivals};
 use blue_green::intent::journalled;
 use blue_green::pairs::Pair;
-use blue_green::plan::Plan;
+use blue_green::plan::{Plan, plan, was_contested};
 use blue_green::report::Report;
 use jiff::Timestamp;
 
@@ -15,14 +15,26 @@ use crate::states::{differences, states};
 use crate::verify::{done, join_journal};
 
 /// Somebody else wrote. Where the journal names another flip, that one counts: its flip is finished here, so that two
-/// at once never leave the rules split. Where it names this one, a person changed the rules: their change stays. Where
-/// the rules are as this flip wants them by now, it was made after all.
+/// at once never leave the rules split. Where it names this one and another's stood there when this one was planned, a
+/// late write of that one came after this one's: it is written over once more. Otherwise a person changed the rules:
+/// their change stays. Where the rules are as this flip wants them by now, it was made after all.
 ///
 /// # Errors
 /// The conflict.
-pub async fn conflict(request: &Request, fresh: &Reading, applied: &Plan) -> Result<Report, Failure> {
-    let (asked, asker) = (&request.asked, &request.asker);
+pub async fn conflict(request: &Request, fresh: &Reading, seen: &Reading, applied: &Plan) -> Result<Report, Failure> {
+    let (asked, asker, now) = (&request.asked, &request.asker, Timestamp::now());
     let others = finish_others(request, fresh, &rivals(&fresh.topology, asked, asker)).await;
+    if others.is_empty() && was_contested(&seen.topology, asked, applied, asker, now) {
+        tracing::warn!("a late write of the flip that this one overtook; writing once more");
+        match plan(&fresh.topology, asked, asker, now) {
+            Ok(again) => {
+                if let Err(stopped) = apply(request, fresh.until, &again).await {
+                    tracing::error!(reason = %stopped.cause, "could not write once more");
+                }
+            }
+            Err(refusal) => tracing::error!(reason = %refusal, "could not plan it once more"),
+        }
+    }
     let now = request.late_reader.again(&fresh.topology).await.unwrap_or_else(|_| fresh.topology.clone());
     let now = Reading { topology: now, until: fresh.until };
     if differences(&now.topology, asked, &applied.promotions).is_empty() {

@@ -47,7 +47,7 @@ pub async fn verify(request: &Request, seen: &Reading, applied: &Plan) -> Result
         }
     }
     match other {
-        Some(fresh) => conflict(request, &fresh, applied).await,
+        Some(fresh) => conflict(request, &fresh, seen, applied).await,
         // Every write was acknowledged: the flip was made, and only the second look failed.
         None => Ok(done(
             &request.asker,
