@@ -3,10 +3,10 @@
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
 use blue_green::intent::{journalled, marks};
-use blue_green::journal::Flip;
+use blue_green::journal::{Flip, FlipId, Past, group_mark};
 use blue_green::pairs::Pair;
 use blue_green::ports::PortPair;
-use blue_green::topology::{SERVICE, TargetGroup, Topology};
+use blue_green::topology::{SERVICE, TargetGroup, Topology, arn_tail};
 use blue_green::twins::{Side, Survey, Twin, survey};
 
 use crate::exit::Failure;
@@ -43,6 +43,8 @@ pub struct Sides<'a> {
     pub test: &'a TargetGroup,
     /// The flip that the pair's journal names.
     pub flip: Option<Flip>,
+    /// The earlier flips of the pair.
+    past: Past,
 }
 
 impl Sides<'_> {
@@ -52,10 +54,21 @@ impl Sides<'_> {
         self.flip.as_ref().is_some_and(|flip| flip.promotes(&self.live.arn))
     }
 
-    /// Whether the live group was made live by this execution: then this is a retry after its own flip.
+    /// Whether the live group was made live by this execution: then this is a retry after its own flip. The journal may
+    /// name another one since, which finished that flip or took a roll-back back: then the earlier ids tell it.
     #[must_use]
     pub fn were_flipped_by(&self, execution: &str) -> bool {
-        self.flip_is_done() && self.flip.as_ref().is_some_and(|flip| flip.id.is_of(execution))
+        let Some(flip) = &self.flip else { return self.remembers(execution) };
+        self.flip_is_done() && (flip.id.is_of(execution) || self.remembers(execution))
+    }
+
+    /// Whether an earlier flip of this execution made the live group live, whatever its `PromoteTo` called it.
+    fn remembers(&self, execution: &str) -> bool {
+        let live = self.live;
+        let names = [live.identifier(), Some(live.name.as_str()), Some(live.arn.as_str())];
+        let named = names.into_iter().flatten().map(|name| vec![name.to_owned()]);
+        let mut ids = named.chain([Vec::new()]).map(|promote_to| FlipId::new(execution, &promote_to));
+        ids.any(|id| self.past.find(&id) == Some(&group_mark(arn_tail(&live.arn))))
     }
 }
 
@@ -69,7 +82,8 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
     let (live, test) = serving(topology, &survey, pair)?;
     // A request that kept its group live is no flip of which a late delivery could come.
     let flip = journalled(topology, pair).map(|(flip, _)| flip).filter(|flip| !flip.id.is_kept());
-    let sides = Sides { live, test, flip };
+    let past = marks(topology, pair).past;
+    let sides = Sides { live, test, flip, past };
     match &sides.flip {
         Some(flip) if !sides.flip_is_done() && !fenced => Err(Refused::HalfDone {
             id: flip.id.to_string(),

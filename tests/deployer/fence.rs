@@ -174,6 +174,13 @@ async fn a_retry_after_its_own_flip_changes_neither_tag() {
         assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v2".to_owned()));
         assert_eq!(stage.tag("shop-code1", FENCE).await.as_deref(), Some("-"), "nothing is rebuilt, so nothing is fenced");
     }
+    // Another one finished that flip, or a roll-back of it was taken back: the earlier ids tell it.
+    for by in ["exec-2", "job-7@over"] {
+        stage.write(BUILT);
+        stage.flip_after("exec-1", by).await;
+        stage.build_for("exec-1").await.ended(0, &["made live by this very execution: neither image tag changes"]);
+        assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v2".to_owned()), "{by}");
+    }
     // An execution whose id only begins alike is another one.
     stage.write(BUILT);
     stage.build_for("exec").await.ended(0, &[]);

@@ -7,6 +7,7 @@ use aws_sdk_ecs::types::{ContainerDefinition, LoadBalancer};
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, Tag, TargetGroupTuple};
 use local_aws::world::{Created, LoadBalancerSpec, Pair, World, WorldOptions};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
@@ -163,6 +164,17 @@ impl Stage {
         self.journal(id, "shop-code2", "shop-code1").await;
         self.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
         self.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
+    }
+
+    /// The same, finished or made again by another one since: the first is among the earlier ids.
+    pub async fn flip_after(&self, first: &str, id: &str) {
+        self.flip(id).await;
+        let tail = self.arn("shop-code2").split_once(":targetgroup/").unwrap().1;
+        let digest = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let past = format!("{}.{}", &digest(first)[..10], &digest(tail)[..6]);
+        for group in ["shop-code1", "shop-code2"] {
+            self.set_tag(group, "bluegreen:past", &past).await;
+        }
     }
 
     /// An output without what differs from run to run: ARNs, ids, times.
