@@ -25,8 +25,12 @@ pub const PAST: &str = "bluegreen:past";
 pub const BUILD: &str = "bluegreen:build";
 /// The fence's value where there is none.
 pub const NO_FENCE: &str = "-";
-/// How many earlier ids are kept.
-const KEPT: usize = 14;
+/// How many earlier ids are remembered.
+const REMEMBERED: usize = 14;
+/// How the id of a way back ends.
+const OVER: &str = "@over";
+/// How the id of a request ends that kept its group live.
+const KEPT: &str = "@kept";
 /// The most characters an execution or a flip id may have, so that the journal fits a tag value.
 pub const MAX_ID: usize = 100;
 
@@ -34,6 +38,12 @@ pub const MAX_ID: usize = 100;
 #[must_use]
 pub fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-=._:/@".contains(c))
+}
+
+/// Whether `text` can name a pipeline execution: a word, short enough for a tag, and no ending that has a meaning here.
+#[must_use]
+pub fn is_execution(text: &str) -> bool {
+    is_word(text) && text.len() <= MAX_ID && !text.ends_with(OVER) && !text.ends_with(KEPT)
 }
 
 /// What makes two deliveries the same flip.
@@ -57,7 +67,7 @@ impl FlipId {
     /// the delivery, not to the execution, so that a late copy of the event does nothing while a Retry is free to flip.
     #[must_use]
     pub fn over(delivery: &str) -> Self {
-        Self(format!("{delivery}@over"))
+        Self(format!("{delivery}{OVER}"))
     }
 
     /// Whether it is a flip of this pipeline execution, whatever its `PromoteTo` named.
@@ -71,19 +81,19 @@ impl FlipId {
     /// which nothing tells that it was made: that flip may still be on its way.
     #[must_use]
     pub fn kept(&self) -> Self {
-        Self(format!("{self}@kept"))
+        Self(format!("{self}{KEPT}"))
     }
 
     /// Whether this is the id of a request that kept its group live.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        self.0.ends_with("@kept")
+        self.0.ends_with(KEPT)
     }
 
     /// Whether this is the id of a way back.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.0.ends_with("@over")
+        self.0.ends_with(OVER)
     }
 
     /// The id as it stands in the journal.
@@ -198,7 +208,7 @@ impl Past {
         let entries = text.split(' ').filter_map(|word| word.split_once('.'));
         let hex = |text: &&str| !text.is_empty() && text.len() <= 10 && text.chars().all(|c| c.is_ascii_hexdigit());
         let entries = entries.filter(|(id, group)| hex(id) && hex(group));
-        Self(entries.take(KEPT).map(|(id, group)| (id.to_owned(), group.to_owned())).collect())
+        Self(entries.take(REMEMBERED).map(|(id, group)| (id.to_owned(), group.to_owned())).collect())
     }
 
     /// This with one more at its head, each id once, the oldest dropped.
@@ -206,7 +216,7 @@ impl Past {
     pub fn with(&self, id: &FlipId, promoted: &str) -> Self {
         let (id, group) = (id.digest(), group_mark(promoted));
         let rest = self.0.iter().filter(|(known, _)| *known != id).cloned();
-        Self(std::iter::once((id.clone(), group)).chain(rest).take(KEPT).collect())
+        Self(std::iter::once((id.clone(), group)).chain(rest).take(REMEMBERED).collect())
     }
 
     /// This with the flip at its head that ends now. A request that kept its group is here already.

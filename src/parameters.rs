@@ -5,7 +5,7 @@
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::journal::{MAX_ID, is_word};
+use crate::journal::{is_execution, is_word};
 use crate::ports::{self, PortPair};
 use crate::unfit::Unfit;
 
@@ -48,7 +48,7 @@ pub const KEYS: [(&str, &str); 8] = [
     ("PromoteImage", "the image tag that must be promoted"),
     (
         "Execution",
-        "the pipeline execution, \"#{codepipeline.PipelineExecutionId}\": letters, digits and + - = . _ : / @, at most 100",
+        "the pipeline execution, \"#{codepipeline.PipelineExecutionId}\": letters, digits and + - = . _ : / @, at most 100, not ending in @over or @kept",
     ),
     ("MinCapacity", "a whole number from 0 to 100, percent (100 unless given)"),
     ("Force", "true or false (unless given)"),
@@ -107,7 +107,7 @@ impl Parameters {
                 .map(|text| text.split(',').map(|name| name.trim().to_owned()).collect())
                 .unwrap_or_default(),
             promote_image: read.text("PromoteImage", is_image_tag),
-            execution: read.text("Execution", |text| is_word(text) && text.len() <= MAX_ID),
+            execution: read.text("Execution", is_execution),
             min_capacity: read.percent("MinCapacity"),
             force: read.flag("Force"),
             ports: read.ports(),

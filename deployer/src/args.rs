@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use blue_green::journal::{MAX_ID, is_word};
+use blue_green::journal::{MAX_ID, is_execution, is_word};
 use blue_green::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -255,8 +255,8 @@ fn execution(text: &str) -> Result<Execution, String> {
     if text.is_empty() {
         return Ok(Execution(None));
     }
-    let right = (is_word(text) && text.len() <= MAX_ID).then(|| Execution(Some(text.to_owned())));
-    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}"))
+    let right = is_execution(text).then(|| Execution(Some(text.to_owned())));
+    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}, not ending in @over or @kept"))
 }
 
 fn word(text: &str) -> Result<String, String> {

@@ -39,14 +39,14 @@ fn write(origin: &str, name: &str, groups: [&str; 2], past: &Past) {
     assert!(id.is_of(origin));
     let [promoted, retired] = groups.map(str::to_owned);
     let time = Timestamp::UNIX_EPOCH + std::time::Duration::from_millis(1_800_000_000_123);
-    let flip = Flip { id: id.clone(), promoted, retired, time };
-    assert_fits_a_tag(&flip.to_string());
-    for id in [id, FlipId::over(origin)] {
+    for id in [id.clone(), id.kept(), FlipId::over(origin)] {
+        let flip = Flip { id: id.clone(), promoted: promoted.clone(), retired: retired.clone(), time };
+        assert_fits_a_tag(&flip.to_string());
+        assert_eq!(Flip::parse(&flip.to_string()).as_ref(), Some(&flip));
         let with = past.with(&id, groups[0]);
         assert_fits_a_tag(&with.to_string());
         assert_eq!(with.find(&id), Some(group_mark(groups[0]).as_str()));
         assert_eq!(Past::parse(&with.to_string()), with);
         assert_eq!(with.without(&id).find(&id), None);
     }
-    assert_eq!(Flip::parse(&flip.to_string()), Some(flip));
 }

@@ -1,6 +1,6 @@
 //! UserParameters: what is taken is legal and survives being written and read again, what is not is told.
 
-use blue_green::journal::{FlipId, MAX_ID, is_word};
+use blue_green::journal::{FlipId, is_execution, is_word};
 use blue_green::parameters::{Action, Parameters, is_image_tag, is_load_balancer_name};
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub fn holds(data: &[u8]) {
     assert!(is_load_balancer_name(&read.elb_name), "{read:?}");
     assert!(read.promote_to.iter().all(|name| is_word(name)), "{read:?}");
     assert!(read.promote_image.iter().all(|tag| is_image_tag(tag)), "{read:?}");
-    assert!(read.execution.iter().all(|id| is_word(id) && id.len() <= MAX_ID), "{read:?}");
+    assert!(read.execution.iter().all(|id| is_execution(id)), "{read:?}");
     assert!(read.min_capacity <= 100 && !read.ports.is_empty(), "{read:?}");
     assert_eq!(Parameters::parse(&written(&read)).as_ref(), Ok(&read));
     let id = FlipId::new(read.execution.as_deref().unwrap_or("11111111-2222-3333-4444-555555555555"), &read.promote_to);

@@ -136,6 +136,15 @@ impl Arena {
         self.world.gateway.reset_calls();
     }
 
+    /// Puts the labels the wrong way round, for a check to bring in line.
+    pub async fn mislabel(&self) {
+        for (name, arn) in &self.balancer.groups {
+            let live = if name.ends_with("code1") { "false" } else { "true" };
+            let tag = Tag::builder().key("IsProduction").value(live).build();
+            self.world.elb().add_tags().resource_arns(arn).tags(tag).send().await.unwrap();
+        }
+    }
+
     /// Which group every live rule serves, and no test rule does; none where the rules disagree.
     pub async fn live(&self) -> Option<String> {
         let rules = self.rules().await;

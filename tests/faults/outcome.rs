@@ -89,7 +89,19 @@ impl Ended {
         if self.seen.after.iter().any(|versions| versions.iter().ne([version])) {
             return Some(format!("the rules answered {:?} afterwards, not {version}", self.seen.after));
         }
+        if matches!(self.answer, Answer::Failed(..))
+            && self.further.iter().any(|further| !further.noted)
+            && !self.could_not_note()
+        {
+            return Some("the job failed, and nobody tried to note that".to_owned());
+        }
         self.fault_besides_traffic()
+    }
+
+    /// Whether a note on the groups was tried, or nothing could be read to note it on.
+    fn could_not_note(&self) -> bool {
+        let unread = |call: &Call| call.action.starts_with("Describe") && call.status != Some(200);
+        self.calls.iter().any(|call| call.action == "AddTags" || unread(call))
     }
 
     /// What is wrong with an end, whatever the traffic.

@@ -45,6 +45,9 @@ impl Arena {
 
     async fn attempt(&mut self, asked: Asked, faults: &[Fault], limit: Duration) -> Ended {
         self.reset().await;
+        if asked == Asked::Check {
+            self.mislabel().await;
+        }
         let lambda = if faults.iter().any(hangs) { self.impatient.clone() } else { self.lambda.clone() };
         let clients = Clients::start(self.world.load_balancer.address("shop", 80).unwrap(), self.paths()).await;
         let gateway = self.world.gateway.clone();
