@@ -25,8 +25,10 @@ pub const PAST: &str = "bluegreen:past";
 pub const BUILD: &str = "bluegreen:build";
 /// The fence's value where there is none.
 pub const NO_FENCE: &str = "-";
-/// How many earlier ids are remembered.
+/// How many earlier ids are remembered, in so many digits each that a tag value holds them.
 const REMEMBERED: usize = 14;
+const ID_DIGITS: usize = 10;
+const GROUP_DIGITS: usize = 6;
 /// How the id of a way back ends.
 const OVER: &str = "@over";
 /// How the id of a request ends that kept its group live.
@@ -113,9 +115,9 @@ impl fmt::Display for FlipId {
     }
 }
 
-/// The first ten hexadecimal digits of the SHA-256: ids of one pipeline often share a long beginning.
+/// The first hexadecimal digits of the SHA-256: ids of one pipeline often share a long beginning.
 fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().take(ID_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The journal of one pair: which flip was made last, or is being made.
@@ -206,8 +208,8 @@ impl Past {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let entries = text.split(' ').filter_map(|word| word.split_once('.'));
-        let hex = |text: &&str| !text.is_empty() && text.len() <= 10 && text.chars().all(|c| c.is_ascii_hexdigit());
-        let entries = entries.filter(|(id, group)| hex(id) && hex(group));
+        let hex = |text: &str, length| text.len() == length && text.chars().all(|c| c.is_ascii_hexdigit());
+        let entries = entries.filter(|(id, group)| hex(id, ID_DIGITS) && hex(group, GROUP_DIGITS));
         Self(entries.take(REMEMBERED).map(|(id, group)| (id.to_owned(), group.to_owned())).collect())
     }
 
@@ -253,10 +255,10 @@ impl fmt::Display for Past {
     }
 }
 
-/// Six hexadecimal digits that stand for a group, by the tail of its ARN.
+/// The hexadecimal digits that stand for a group, by the tail of its ARN.
 #[must_use]
 pub fn group_mark(tail: &str) -> String {
-    digest(tail).get(..6).unwrap_or_default().to_owned()
+    digest(tail).get(..GROUP_DIGITS).unwrap_or_default().to_owned()
 }
 
 /// What the tags of one group say.
