@@ -48,7 +48,7 @@ async fn play(arena: &mut Arena, late: (&str, usize), fault: Option<FaultKind>, 
     if let Some(kind) = fault {
         gateway.inject(Fault::once(at(late.0, late.1), kind));
     }
-    let first = arena.lambda.deliver(&first_event);
+    let first = arena.lambda.deliver_once("first", &first_event);
     let overtaking = async {
         held.reached().await;
         match when {
@@ -79,10 +79,23 @@ async fn play(arena: &mut Arena, late: (&str, usize), fault: Option<FaultKind>, 
             }
         }
     };
-    let (deliveries, ()) = futures::join!(first, overtaking);
-    deliveries.unwrap();
+    let (delivery, ()) = futures::join!(first, overtaking);
+    delivery.unwrap();
     gateway.idle().await;
     let answer = |job: &String| Answer::of_job(&arena.world.jobs.state(job).unwrap());
+    if let When::Looking = when
+        && (answer(&second_job) != Answer::Succeeded || arena.live().await.as_deref() != Some("a-code1"))
+    {
+        return Some(format!(
+            "the second did not mend it by itself: {:?}, {:#?}",
+            answer(&second_job),
+            arena.rule_states().await
+        ));
+    }
+    // Lambda delivers again what ended with an error.
+    if answer(&first_job) == Answer::Silence {
+        arena.lambda.deliver(&first_event).await.unwrap();
+    }
     let (of_first, of_second) = (answer(&first_job), answer(&second_job));
     let rules: Vec<RuleState> = arena.rule_states().await;
     let story = format!("{of_first:?}, {of_second:?}, {rules:#?}");

@@ -1,9 +1,9 @@
 //! Others who write the same rules: what comes of this request, and who finishes what.
 
 use blue_green::back::{finish, rivals};
-use blue_green::intent::journalled;
+use blue_green::intent::{Promotion, journalled};
 use blue_green::pairs::Pair;
-use blue_green::plan::{Plan, plan, was_contested};
+use blue_green::plan::{Plan, was_contested};
 use blue_green::report::Report;
 use jiff::Timestamp;
 
@@ -22,17 +22,12 @@ use crate::verify::{done, join_journal};
 /// # Errors
 /// The conflict.
 pub async fn conflict(request: &Request, fresh: &Reading, seen: &Reading, applied: &Plan) -> Result<Report, Failure> {
-    let (asked, asker, now) = (&request.asked, &request.asker, Timestamp::now());
+    let (asked, asker) = (&request.asked, &request.asker);
     let others = finish_others(request, fresh, &rivals(&fresh.topology, asked, asker)).await;
-    if others.is_empty() && was_contested(&seen.topology, asked, applied, asker, now) {
+    if others.is_empty() && was_contested(&seen.topology, asked, applied, asker, Timestamp::now()) {
         tracing::warn!("a late write of the flip that this one overtook; writing once more");
-        match plan(&fresh.topology, asked, asker, now) {
-            Ok(again) => {
-                if let Err(stopped) = apply(request, fresh.until, &again).await {
-                    tracing::error!(reason = %stopped.cause, "could not write once more");
-                }
-            }
-            Err(refusal) => tracing::error!(reason = %refusal, "could not plan it once more"),
+        for promotion in &applied.promotions {
+            write_again(request, fresh, promotion.clone()).await;
         }
     }
     let now = request.late_reader.again(&fresh.topology).await.unwrap_or_else(|_| fresh.topology.clone());
@@ -59,14 +54,19 @@ pub async fn finish_others(request: &Request, seen: &Reading, pairs: &[Pair]) ->
             continue;
         }
         tracing::warn!(other = others.last(), "another request came between; finishing it");
-        match finish(topology, &request.asked, promotion, Timestamp::now()) {
-            Ok(plan) => {
-                if let Err(stopped) = apply(request, seen.until, &plan).await {
-                    tracing::error!(reason = %stopped.cause, "could not finish the other one");
-                }
-            }
-            Err(unfit) => tracing::error!(reason = %unfit, "could not plan the end of the other one"),
-        }
+        write_again(request, seen, promotion).await;
     }
     others
+}
+
+/// Writes the rules and labels of a promotion that are not as it wants them. Whether that was done shows in the next look.
+async fn write_again(request: &Request, seen: &Reading, promotion: Promotion) {
+    match finish(&seen.topology, &request.asked, promotion, Timestamp::now()) {
+        Ok(plan) => {
+            if let Err(stopped) = apply(request, seen.until, &plan).await {
+                tracing::error!(reason = %stopped.cause, "could not write what is left of it");
+            }
+        }
+        Err(unfit) => tracing::error!(reason = %unfit, "could not plan what is left of it"),
+    }
 }
