@@ -84,12 +84,12 @@ pub enum Blocked {
     },
     /// This flip was made, and somebody put the listeners back by hand since.
     #[error(
-        "flip {id} was made, and rules were put back by other means since: {live} is live. A copy of its event, or a Retry, changes nothing; start a new execution, or name the group with PromoteTo"
+        "flip {id} was made, and rules were put back by other means since: {live}. A copy of its event, or a Retry, changes nothing; start a new execution, or name the group with PromoteTo"
     )]
     Undone {
         /// The flip.
         id: String,
-        /// The group that is live now.
+        /// What is live now: a sentence.
         live: String,
     },
     /// A rule shares its traffic between groups, or gives none of them any.
@@ -232,9 +232,10 @@ fn undone(topology: &Topology, survey: &Survey<'_>, promotion: &Promotion, id: &
     if !is_put_back(topology, survey, promotion) {
         return Ok(());
     }
+    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
     let live = match is_undone(topology, survey, promotion) {
-        true => topology.describe(&promotion.retired),
-        false => "no group everywhere".to_owned(),
+        true => format!("{retired} is live"),
+        false => format!("some live rules serve {retired}, others {promoted}"),
     };
     Err(Blocked::Undone { id: id.to_string(), live })
 }

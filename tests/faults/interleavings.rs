@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -16,7 +15,7 @@ use local_aws::gateway::{At, Fault, FaultKind, Gateway, Lasts, Pause};
 use local_aws::jobs::JobState;
 use local_aws::world::{DEPLOYER_ROLE, LAMBDA_ROLE};
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::arena::{Arena, Balancer};
 use crate::deployer::{Build, PATIENT};
@@ -69,8 +68,8 @@ async fn second_look(arena: &mut Arena) -> usize {
 /// Both at once.
 struct Round {
     gateway: Gateway,
-    deployer_ended: AtomicBool,
-    flip_ended: AtomicBool,
+    deployer_ended: watch::Sender<bool>,
+    flip_ended: watch::Sender<bool>,
 }
 
 /// The calls that wait for their turn.
@@ -97,19 +96,23 @@ impl Round {
             Event::Answer => by(LAMBDA_ROLE, "PutJobSuccessResult", None),
         };
         let held = Event::ALL.map(|event| (event, gateway.pause_at(at(event)))).into();
-        (Self { gateway, deployer_ended: AtomicBool::new(false), flip_ended: AtomicBool::new(false) }, held)
+        (Self { gateway, deployer_ended: watch::Sender::new(false), flip_ended: watch::Sender::new(false) }, held)
     }
 
-    fn ended(&self, event: Event) -> &AtomicBool {
-        if event.is_deployers() { &self.deployer_ended } else { &self.flip_ended }
+    /// Waits until the process has ended that makes this call.
+    async fn ended(&self, event: Event) {
+        let ended = if event.is_deployers() { &self.deployer_ended } else { &self.flip_ended };
+        // The sender is held here: waiting cannot fail.
+        let _ = ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// Lets the calls go in this order. One that does not come, since its process has ended, is passed over.
     async fn play(&self, order: &[Event], mut held: Held) {
         for event in order {
             let pause = held.remove(event).unwrap();
-            while !pause.is_reached() && !self.ended(*event).load(Ordering::Relaxed) {
-                tokio::time::sleep(SOON).await;
+            tokio::select! {
+                () = pause.reached() => {}
+                () = self.ended(*event) => {}
             }
             if *event == Event::Look && pause.is_reached() {
                 self.end_flip(&mut held).await;
@@ -128,9 +131,7 @@ impl Round {
         let all = At::By { role: LAMBDA_ROLE, action: None, resource: None };
         self.gateway.inject(Fault { at: all, kind: FaultKind::KillBefore, lasts: Lasts::ForGood });
         held.retain(|event, _| event.is_deployers());
-        while !self.flip_ended.load(Ordering::Relaxed) {
-            tokio::time::sleep(SOON).await;
-        }
+        self.ended(Event::Answer).await;
         self.gateway.clear_faults();
     }
 }
@@ -145,12 +146,12 @@ async fn run(arena: &mut Arena, order: &[Event], look: usize) -> (bool, bool, Op
     let (round, held) = Round::new(arena, look);
     let deployer = async {
         let output = build.run(arena, "build-1", PATIENT).await;
-        round.deployer_ended.store(true, Ordering::Relaxed);
+        round.deployer_ended.send_replace(true);
         output
     };
     let flip = async {
         arena.lambda.deliver_once("roll-back", event.as_bytes()).await.unwrap();
-        round.flip_ended.store(true, Ordering::Relaxed);
+        round.flip_ended.send_replace(true);
     };
     let (deployed, (), ()) = futures::join!(deployer, flip, round.play(order, held));
     arena.world.gateway.idle().await;

@@ -63,15 +63,12 @@ async fn play(arena: &mut Arena, late: (&str, usize), fault: Option<FaultKind>, 
                     for look in &looks {
                         look.reached().await;
                     }
+                    let before = arena.rule_states().await;
                     held.release();
-                    while gateway
-                        .calls()
-                        .iter()
-                        .any(|call| at(late.0, late.1).is(call) && call.answered.is_none() && fault.is_none())
-                    {
+                    // Until it has taken effect, where it does.
+                    while fault.is_none_or(FaultKind::takes_effect) && arena.rule_states().await == before {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
                     drop(looks);
                 };
                 let (deliveries, ()) = futures::join!(second.deliver(&second_event), landed);

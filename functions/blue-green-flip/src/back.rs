@@ -28,8 +28,12 @@ pub async fn give_up(request: &Request, halfway: Halfway) -> Result<Report, Fail
     let transient = cause.class == Class::Transient;
     // Without knowing how the rules are, nothing can be set back or noted as over: an answer now could be untrue a
     // moment later, when a late copy of the event finishes the flip. So the job stays open for the next delivery.
-    let Ok(now) = request.observe(&request.late_reader).await else {
-        return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: true });
+    let now = match request.observe(&request.late_reader).await {
+        Ok(now) => now,
+        Err(failure) => {
+            tracing::error!(reason = %failure, "could not see how the rules are");
+            return Err(Failure::HalfDone { cause, states: planned(&plan), next, open: true });
+        }
     };
     if differences(&now.topology, asked, &plan.promotions).is_empty() {
         let left = label(request, &now, &plan.promotions).await;
@@ -46,7 +50,7 @@ pub async fn give_up(request: &Request, halfway: Halfway) -> Result<Report, Fail
         Ok(states) => Err(Failure::TakenBack { cause, states }),
         Err(second) => {
             tracing::error!(reason = second, "could not set the rules back");
-            let now = request.late_reader.again(&now.topology).await.unwrap_or(now.topology);
+            let now = request.last_look(&now.topology).await;
             let next = "Another delivery of this job sets the rest back".to_owned();
             Err(Failure::HalfDone { cause, states: states(&now, asked, &plan.promotions), next, open: true })
         }

@@ -24,20 +24,21 @@ use crate::verify::{done, join_journal};
 pub async fn conflict(request: &Request, fresh: &Reading, seen: &Reading, applied: &Plan) -> Result<Report, Failure> {
     let (asked, asker) = (&request.asked, &request.asker);
     let others = finish_others(request, fresh, &rivals(&fresh.topology, asked, asker)).await;
-    if others.is_empty() && was_contested(&seen.topology, asked, applied, asker, Timestamp::now()) {
+    let overtook = others.is_empty() && was_contested(&seen.topology, asked, applied, asker, Timestamp::now());
+    if overtook {
         tracing::warn!("a late write of the flip that this one overtook; writing once more");
         for promotion in &applied.promotions {
             write_again(request, fresh, promotion.clone()).await;
         }
     }
-    let now = request.late_reader.again(&fresh.topology).await.unwrap_or_else(|_| fresh.topology.clone());
-    let now = Reading { topology: now, until: fresh.until };
+    let now = Reading { topology: request.last_look(&fresh.topology).await, until: fresh.until };
     if differences(&now.topology, asked, &applied.promotions).is_empty() {
         join_journal(request, &now, applied).await;
         return Ok(done(asker, &now.topology, applied, None));
     }
     note_over(request, &now).await;
     let by = match others.as_slice() {
+        [] if overtook => "a late write of the flip that this one overtook, by all signs".to_owned(),
         [] => "no other flip is in the journal".to_owned(),
         others => others.join(" and "),
     };

@@ -79,6 +79,14 @@ impl Request {
         Ok(Reading { topology: reader.again(topology).await?, until: began + PLAN_LIVES })
     }
 
+    /// How things are at the end, or else as they were seen last: then the log says so.
+    pub async fn last_look(&self, seen: &Topology) -> Topology {
+        self.late_reader.again(seen).await.unwrap_or_else(|failure| {
+            tracing::error!(reason = %failure, "could not look again: what is told is what was seen before");
+            seen.clone()
+        })
+    }
+
     /// A writer for a plan that must not be applied after `until`, nor after this invocation's deadline.
     #[must_use]
     pub fn writer(&self, until: Instant) -> Writer {
