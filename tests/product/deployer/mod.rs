@@ -1,0 +1,16 @@
+//! The real deployer against the local AWS: what it writes, what it refuses, what it shows.
+
+mod bad_input;
+mod build_json;
+mod doctor;
+mod exposed;
+mod faults;
+mod fence;
+mod mends;
+mod plan;
+mod running;
+mod shell;
+mod stage;
+mod status;
+mod undone;
+mod unfence;

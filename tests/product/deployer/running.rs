@@ -1,0 +1,75 @@
+//! What really runs, by ECS.
+
+use crate::deployer::stage::{BUILT, Stage};
+
+const TAGGED: &str = "registry.example:5000/shop";
+
+#[tokio::test]
+async fn a_tag_that_ecs_contradicts_is_a_loud_warning_and_with_strict_a_refusal() {
+    let stage = Stage::new().await;
+    stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
+    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v3")).await;
+    let mend = format!("aws elbv2 add-tags --resource-arns {} --tags Key=Image,Value=v3", stage.arn("shop-code1"));
+    let words = ["shop-code1 (live) says Image = v1", "service main/shop-code1 runs registry.example:5000/shop:v3", &mend];
+    stage.deployer(&["--strict"]).await.ended(3, &[&words[..], &["refused because of --strict"]].concat());
+    assert_eq!(stage.read(), BUILT);
+    stage.deployer(&[]).await.ended(0, &[&words[..], &["warning: "]].concat());
+    assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()));
+}
+
+#[tokio::test]
+async fn a_tag_that_ecs_confirms_is_nothing_to_talk_about() {
+    let stage = Stage::new().await;
+    stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
+    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v1")).await;
+    stage.world.gateway.reset_calls();
+    let run = stage.deployer(&["--strict"]).await;
+    run.ended(0, &[]);
+    assert!(!run.err.contains("warning"), "{run:?}");
+    let asked: Vec<String> = stage.world.gateway.calls().into_iter().map(|call| call.action).collect();
+    assert!(!asked.iter().any(|action| action.starts_with("List")), "the tag says where to look: {asked:?}");
+}
+
+#[tokio::test]
+async fn without_an_image_tag_ecs_tells_what_runs() {
+    let stage = Stage::new().await;
+    stage.remove_tag("shop-code1", "Image").await;
+    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v3@sha256:0000")).await;
+    stage
+        .deployer(&[])
+        .await
+        .ended(0, &["warning: shop-code1 (live) has no usable Image tag; taking v3, which ECS runs", "Value=v3"]);
+    assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v3".to_owned(), "v9".to_owned()));
+}
+
+#[tokio::test]
+async fn a_service_without_a_tag_is_found_among_many_clusters_and_pages() {
+    let stage = Stage::new().await;
+    stage.remove_tag("shop-code1", "Image").await;
+    for cluster in ["one", "two", "three"] {
+        for number in 0..4 {
+            stage.service(cluster, &format!("{cluster}-{number}"), "shop-code2", &format!("{TAGGED}:other")).await;
+        }
+    }
+    stage.service("three", "shop-live", "shop-code1", &format!("{TAGGED}:v3")).await;
+    stage.world.gateway.set_page_size(Some(2));
+    stage.deployer(&[]).await.ended(0, &["taking v3"]);
+    stage.write(BUILT);
+    stage.deployer(&["--cluster", "three"]).await.ended(0, &["taking v3"]);
+    stage.write(BUILT);
+    let run = stage.deployer_with(&[("ELB_NAME", "shop"), ("ECS_CLUSTER", "two")], &[]).await;
+    run.ended(3, &["known from nowhere", "no ECS service names the target group"]);
+    assert_eq!(stage.read(), BUILT);
+}
+
+#[tokio::test]
+async fn a_service_tag_that_leads_nowhere_is_searched_past() {
+    let stage = Stage::new().await;
+    stage.remove_tag("shop-code1", "Image").await;
+    stage.service("main", "shop-live", "shop-code1", &format!("{TAGGED}:v3")).await;
+    for service in ["gone/shop", "main/gone", "nonsense"] {
+        stage.write(BUILT);
+        stage.set_tag("shop-code1", "Service", service).await;
+        stage.deployer(&[]).await.ended(0, &["taking v3"]);
+    }
+}

@@ -1,0 +1,22 @@
+//! Exactly one flip, whatever breaks: every fault at every call, pairs of faults, flips at once.
+
+mod arena;
+mod between;
+mod clients;
+mod concurrency;
+mod deployer;
+mod for_good;
+mod histories;
+mod interleavings;
+mod midway;
+mod model;
+mod orders;
+mod outcome;
+mod overtaken;
+mod pairs;
+mod rules;
+mod run;
+mod seed;
+mod stays;
+mod sweep;
+mod table;

@@ -1,0 +1,9 @@
+//! The function: the real binary under the Runtime API, against the local AWS.
+
+mod bad_input;
+mod check;
+mod direct;
+mod figures;
+mod flips;
+mod refusals;
+mod soak;

@@ -1,0 +1,5 @@
+//! Least privilege: the policies in `cloudformation/policies/` are all that the binaries need, and no more.
+
+mod cuts;
+mod deployer;
+mod function;
