@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use blue_green::journal::{MAX_ID, is_execution, is_word};
-use blue_green::parameters::{is_image_tag, is_load_balancer_name};
-use blue_green::ports::{self, PortPair};
+use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
+use blue_green::release::journal::{MAX_ID, is_execution, is_word};
+use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 

@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use blue_green::aws::observe::ReadError;
-use blue_green::build_file::BuildFile;
-use blue_green::journal::Marks;
-use blue_green::topology::Topology;
-use blue_green::unfit::Unfit;
+use blue_green::asked::build_file::BuildFile;
+use blue_green::aws::elb::read::ReadError;
+use blue_green::release::journal::Marks;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 
 use crate::args::{BuildArgs, Execution};

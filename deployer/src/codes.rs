@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::labels::Running;
-use blue_green::parameters::is_image_tag;
-use blue_green::topology::{IDENTIFIER, IMAGE, TargetGroup};
+use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::labels::Running;
+use blue_green::seen::topology::{IDENTIFIER, IMAGE, TargetGroup};
 
 use crate::mend;
 use crate::refused::Refused;

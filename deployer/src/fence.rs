@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use blue_green::aws::apply::Writer;
+use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::AwsFailure;
-use blue_green::journal::{BUILD, Fence as Mark, Marks, NO_FENCE};
-use blue_green::labels::Running;
 use blue_green::plan::Write;
-use blue_green::topology::{TargetGroup, Topology};
+use blue_green::plan::labels::Running;
+use blue_green::release::journal::{BUILD, Fence as Mark, Marks, NO_FENCE};
+use blue_green::seen::topology::{TargetGroup, Topology};
 use jiff::{Timestamp, Unit};
 
 use crate::output;

@@ -1,7 +1,7 @@
 //! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
 
-use blue_green::journal::{FLIP, FlipId, NO_FENCE, PAST, Past};
-use blue_green::topology::{Condition, Rule, RuleId, arn_tail};
+use blue_green::release::journal::{FLIP, FlipId, NO_FENCE, PAST, Past};
+use blue_green::seen::topology::{Condition, Rule, RuleId, arn_tail};
 use serde_json::{Value, json};
 use shell_words::quote;
 
@@ -111,7 +111,7 @@ fn condition(condition: &Condition) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use blue_green::topology::{Condition, Rule, RuleId};
+    use blue_green::seen::topology::{Condition, Rule, RuleId};
 
     #[test]
     fn a_shell_reads_back_what_was_meant_also_where_a_path_holds_a_quote() {

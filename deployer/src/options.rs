@@ -29,7 +29,7 @@ pub fn in_options(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::in_options;
-    use blue_green::safety::Blocked;
+    use blue_green::release::guard::Blocked;
 
     #[test]
     fn whole_words_are_options() {

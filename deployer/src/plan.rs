@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use blue_green::intent::Promotion;
-use blue_green::labels::is_live;
-use blue_green::parameters::{Action, Parameters};
+use blue_green::asked::parameters::{Action, Parameters};
+use blue_green::plan::labels::is_live;
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
+use blue_green::release::guard::{Blocked, pair_of};
+use blue_green::release::intent::Promotion;
 use blue_green::report::{Change, change, would_promote};
-use blue_green::safety::{Blocked, pair_of};
-use blue_green::topology::{RuleId, Topology};
-use blue_green::twins::{Survey, survey};
+use blue_green::seen::topology::{RuleId, Topology};
+use blue_green::seen::twins::{Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;

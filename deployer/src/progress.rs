@@ -1,10 +1,10 @@
 //! How far the flip that a pair's journal names has come. Pure.
 
-use blue_green::intent::{Promotion, journalled, marks};
-use blue_green::journal::{FlipId, Past};
-use blue_green::safety::is_put_back;
-use blue_green::topology::Topology;
-use blue_green::twins::{Pair, Side, Survey};
+use blue_green::release::guard::is_put_back;
+use blue_green::release::intent::{Promotion, journalled, marks};
+use blue_green::release::journal::{FlipId, Past};
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{Pair, Side, Survey};
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -2,12 +2,12 @@
 //!
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
-use blue_green::intent::{journalled, marks};
-use blue_green::journal::{Flip, FlipId, Past, group_mark};
-use blue_green::pairs::Pair;
-use blue_green::ports::PortPair;
-use blue_green::topology::{SERVICE, TargetGroup, Topology, arn_tail};
-use blue_green::twins::{Side, Survey, Twin, survey};
+use blue_green::release::intent::{journalled, marks};
+use blue_green::release::journal::{Flip, FlipId, Past, group_mark};
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::topology::{SERVICE, TargetGroup, Topology, arn_tail};
+use blue_green::seen::twins::{Side, Survey, Twin, survey};
 
 use crate::exit::Failure;
 use crate::mend;

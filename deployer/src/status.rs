@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use blue_green::journal::Marks;
-use blue_green::labels::{Running, is_live};
-use blue_green::topology::{TargetGroup, Topology};
-use blue_green::twins::{Side, Survey, survey};
+use blue_green::plan::labels::{Running, is_live};
+use blue_green::release::journal::Marks;
+use blue_green::seen::topology::{TargetGroup, Topology};
+use blue_green::seen::twins::{Side, Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
@@ -306,7 +306,7 @@ fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &BTree
         arn: group.arn.clone(),
         service: running
             .map(|running| running.service.clone())
-            .or_else(|| group.tag(blue_green::topology::SERVICE).map(str::to_owned)),
+            .or_else(|| group.tag(blue_green::seen::topology::SERVICE).map(str::to_owned)),
         fence: Marks::of(group).fence.map(|fence| Fenced {
             means: told(&fence, running),
             execution: fence.execution,

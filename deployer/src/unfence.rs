@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use blue_green::journal::{BUILD, Marks, NO_FENCE};
-use blue_green::topology::{TargetGroup, Topology};
+use blue_green::release::journal::{BUILD, Marks, NO_FENCE};
+use blue_green::seen::topology::{TargetGroup, Topology};
 use comfy_table::Cell;
 use dialoguer::Confirm;
 

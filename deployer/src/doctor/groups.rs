@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::journal::Marks;
-use blue_green::labels::{Running, is_live};
-use blue_green::parameters::is_image_tag;
-use blue_green::safety::required;
-use blue_green::tags::close_undone;
-use blue_green::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
-use blue_green::twins::{Pair, Survey};
+use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::labels::{Running, is_live};
+use blue_green::plan::tags::close_undone;
+use blue_green::release::guard::required;
+use blue_green::release::journal::Marks;
+use blue_green::seen::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
+use blue_green::seen::twins::{Pair, Survey};
 
 use super::finding::Finding;
 use crate::codes::identifiers;

@@ -1,10 +1,10 @@
 //! What is wrong with listeners and rules. Pure.
 
-use blue_green::pairs::untold;
-use blue_green::ports::PortPair;
-use blue_green::topology::{Serves, Topology};
-use blue_green::twins::{Pair, Side, Survey, Twin, survey};
-use blue_green::unfit::Unfit;
+use blue_green::seen::pairs::untold;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::topology::{Serves, Topology};
+use blue_green::seen::twins::{Pair, Side, Survey, Twin, survey};
+use blue_green::seen::unfit::Unfit;
 
 use super::finding::Finding;
 use crate::mend;
@@ -248,7 +248,7 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
     }
 }
 
-fn carried_action(side: &Side<'_>, carried: &blue_green::topology::Carried) -> Option<Finding> {
+fn carried_action(side: &Side<'_>, carried: &blue_green::seen::topology::Carried) -> Option<Finding> {
     if carried.settings.is_none() {
         let what = format!(
             "{} holds an action of type {}, which this version ({}) cannot write back unchanged: take a later version, or the action out",

@@ -1,11 +1,11 @@
 //! The way back: what becomes of a flip that cannot be finished, or may not be made.
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::back::{current, labels, plan_back, remember_over};
-use blue_green::intent::Promotion;
 use blue_green::plan::{Plan, Write};
+use blue_green::release::back::{current, labels, plan_back, remember_over};
+use blue_green::release::intent::Promotion;
 use blue_green::report::Report;
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
 
 use crate::failure::Failure;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::intent::Promotion;
-use blue_green::journal::{BUILD, FLIP};
-use blue_green::labels::{self, Running};
+use blue_green::plan::labels::{self, Running};
 use blue_green::plan::{Refusal, Write, plan};
+use blue_green::release::intent::Promotion;
+use blue_green::release::journal::{BUILD, FLIP};
 use blue_green::report::{self, Report};
-use blue_green::topology::Topology;
-use blue_green::twins::survey;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::survey;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 

@@ -1,11 +1,11 @@
 //! Why a job failed, for the pipeline and for a person.
 
 use aws_sdk_codepipeline::types::FailureType;
+use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::aws::observe::ReadError;
 use blue_green::plan::Refusal;
-use blue_green::safety::Blocked;
-use blue_green::unfit::Unfit;
+use blue_green::release::guard::Blocked;
+use blue_green::seen::unfit::Unfit;
 use thiserror::Error;
 
 /// Why a job failed.

@@ -3,16 +3,16 @@
 use std::time::Instant;
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::back::{begun, current, open_after, taken_back};
-use blue_green::intent::Promotion;
 use blue_green::plan::{Plan, Refusal, Write, plan};
+use blue_green::release::back::{begun, current, open_after, taken_back};
+use blue_green::release::guard::Blocked;
+use blue_green::release::intent::Promotion;
 use blue_green::report::Report;
-use blue_green::safety::Blocked;
 use jiff::Timestamp;
 
-use crate::back::{give_up, note_over, set_back};
 use crate::failure::Failure;
 use crate::others::finish_others;
+use crate::back::{give_up, note_over, set_back};
 use crate::request::{Reading, Request};
 use crate::states::{split, states};
 use crate::verify::verify;

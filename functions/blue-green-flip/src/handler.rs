@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
+use blue_green::asked::event::{self, Invocation};
+use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
-use blue_green::aws::observe::Reader;
-use blue_green::aws::running::Ecs;
-use blue_green::event::{self, Invocation};
-use blue_green::parameters::{Action, Parameters};
+use blue_green::aws::ecs::running::Ecs;
+use blue_green::aws::elb::read::Reader;
 use blue_green::plan::Asker;
 use blue_green::report::Report;
-use blue_green::unfit::Unfit;
+use blue_green::seen::unfit::Unfit;
 use lambda_runtime::{Context, Error};
 use serde_json::Value;
 use serde_json::value::RawValue;

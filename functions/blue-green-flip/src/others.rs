@@ -1,15 +1,15 @@
 //! Others who write the same rules: what comes of this request, and who finishes what.
 
-use blue_green::back::{finish, rivals};
-use blue_green::intent::{Promotion, journalled};
-use blue_green::pairs::Pair;
 use blue_green::plan::{Plan, was_contested};
+use blue_green::release::back::{finish, rivals};
+use blue_green::release::intent::{Promotion, journalled};
 use blue_green::report::Report;
+use blue_green::seen::pairs::Pair;
 use jiff::Timestamp;
 
-use crate::back::note_over;
 use crate::failure::Failure;
 use crate::flip::apply;
+use crate::back::note_over;
 use crate::request::{Reading, Request};
 use crate::states::{differences, states};
 use crate::verify::{done, join_journal};

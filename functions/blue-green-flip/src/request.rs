@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use blue_green::aws::apply::Writer;
+use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
+use blue_green::aws::ecs::running::Ecs;
+use blue_green::aws::elb::read::{ReadError, Reader};
+use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::aws::observe::{ReadError, Reader};
-use blue_green::aws::running::Ecs;
-use blue_green::parameters::{Action, Parameters};
 use blue_green::plan::Asker;
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 
 use crate::failure::Failure;
 

@@ -1,14 +1,14 @@
 //! How the rules are, in words, and in so few that a message of CodePipeline holds them: 20 pairs with a hundred rules a
 //! listener too.
 
-use blue_green::intent::Promotion;
-use blue_green::labels::is_live;
-use blue_green::parameters::Parameters;
+use blue_green::asked::parameters::Parameters;
 use blue_green::plan::Plan;
+use blue_green::plan::labels::is_live;
+use blue_green::release::guard::pair_of;
+use blue_green::release::intent::Promotion;
 use blue_green::report::MESSAGE_LIMIT;
-use blue_green::safety::pair_of;
-use blue_green::topology::{Serves, Topology};
-use blue_green::twins::{Side, survey};
+use blue_green::seen::topology::{Serves, Topology};
+use blue_green::seen::twins::{Side, survey};
 
 /// How many states are told with conditions and all weights; of more, only which rules send everything to whom.
 const TOLD_WHOLE: usize = 8;
@@ -115,7 +115,7 @@ pub fn planned(plan: &Plan) -> Vec<String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use blue_green::topology::{
+    use blue_green::seen::topology::{
         Action, ActionKind, Condition, Forward, Listener, Rule, RuleId, Stickiness, TargetGroup, Weighted,
     };
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use blue_green::back::join;
 use blue_green::plan::{Asker, Plan};
+use blue_green::release::back::join;
 use blue_green::report::{self, Report};
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 
-use crate::back::note;
 use crate::failure::Failure;
 use crate::others::conflict;
+use crate::back::note;
 use crate::request::{Reading, Request};
 use crate::states::differences;
 

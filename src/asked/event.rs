@@ -8,8 +8,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::parameters::Parameters;
-use crate::unfit::Unfit;
+use crate::asked::parameters::Parameters;
+use crate::seen::unfit::Unfit;
 
 /// An invocation, as far as it concerns this function.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancerSchemeEnum;
 
-use super::call::Caller;
-use super::failure::AwsFailure;
+use crate::aws::call::Caller;
+use crate::aws::failure::AwsFailure;
 
 /// Who can reach a load balancer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,9 +5,9 @@
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::journal::{is_execution, is_word};
-use crate::ports::{self, PortPair};
-use crate::unfit::Unfit;
+use crate::release::journal::{is_execution, is_word};
+use crate::seen::ports::{self, PortPair};
+use crate::seen::unfit::Unfit;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! The plan: the ordered writes from what is there to what is wanted. A value: printed, it is the dry run; applied,
 //! it is the flip; compared, it is the test.
 
+pub mod labels;
+pub(crate) mod rules;
+pub mod tags;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,17 +12,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::back::over;
-use crate::intent::{self, Promotion, Standing, marks, standing};
-use crate::journal::FlipId;
-use crate::pairs::{Pair, stray};
-use crate::parameters::Parameters;
-use crate::rules::{sticky, turn};
-use crate::safety::{self, Blocked, pair_of, twins_of};
-use crate::tags::{Author, Moved, is_production, journal};
-use crate::topology::{Action, ActionKind, Forward, RuleId, Topology};
-use crate::twins::Survey;
-use crate::unfit::Unfit;
+use crate::asked::parameters::Parameters;
+use crate::plan::rules::{sticky, turn};
+use crate::plan::tags::{Author, Moved, is_production, journal};
+use crate::release::back::over;
+use crate::release::guard::{self, Blocked, pair_of, twins_of};
+use crate::release::intent::{self, Promotion, Standing, marks, standing};
+use crate::release::journal::FlipId;
+use crate::seen::pairs::{Pair, stray};
+use crate::seen::topology::{Action, ActionKind, Forward, RuleId, Topology};
+use crate::seen::twins::Survey;
+use crate::seen::unfit::Unfit;
 
 /// The most groups of a forward action (API reference, ForwardActionConfig).
 const MAX_GROUPS: usize = 5;
@@ -169,14 +173,14 @@ impl Asker {
 /// A [`Refusal`]; then nothing is to be written.
 pub fn plan(topology: &Topology, asked: &Parameters, asker: &Asker, now: Timestamp) -> Result<Plan, Refusal> {
     let id = &asker.flip;
-    let survey = crate::twins::survey(topology, &asked.ports)?;
+    let survey = crate::seen::twins::survey(topology, &asked.ports)?;
     let promotions = intent::resolve(topology, &survey, &asked.promote_to, id)?;
     for promotion in &promotions {
         whole(topology, &survey, promotion)?;
     }
     let refuse = |promotion| {
         over(topology, &survey, promotion, &asker.delivery)
-            .or_else(|| safety::guard(topology, &survey, promotion, asked, id).err())
+            .or_else(|| guard::guard(topology, &survey, promotion, asked, id).err())
     };
     let blocked: Vec<Blocked> = promotions.iter().filter_map(refuse).collect();
     if !blocked.is_empty() {
@@ -250,7 +254,7 @@ fn is_contested(topology: &Topology, pair: &Pair, author: &Author<'_>) -> bool {
 /// Whether a flip that another one overtook may still write into one of its pairs: its journal stood there a moment ago.
 #[must_use]
 pub fn was_contested(topology: &Topology, asked: &Parameters, plan: &Plan, asker: &Asker, now: Timestamp) -> bool {
-    let Ok(survey) = crate::twins::survey(topology, &asked.ports) else { return false };
+    let Ok(survey) = crate::seen::twins::survey(topology, &asked.ports) else { return false };
     let author = Author { id: &asker.flip, instead_of: None, now };
     let pairs = plan.promotions.iter().filter_map(|promotion| pair_of(&survey, promotion));
     pairs.into_iter().any(|pair| is_contested(topology, pair, &author))

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::journal::{Flip, FlipId, Marks, group_mark};
-use crate::pairs::{self, Pair};
-use crate::safety::is_made;
-use crate::topology::{Forward, Serves, TargetGroup, Topology, arn_tail};
-use crate::twins::{Survey, Twin};
-use crate::unfit::Unfit;
+use crate::release::guard::is_made;
+use crate::release::journal::{Flip, FlipId, Marks, group_mark};
+use crate::seen::pairs::{self, Pair};
+use crate::seen::topology::{Forward, Serves, TargetGroup, Topology, arn_tail};
+use crate::seen::twins::{Survey, Twin};
+use crate::seen::unfit::Unfit;
 
 /// One group that becomes live and its partner that stops being live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

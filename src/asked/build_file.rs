@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::parameters::is_image_tag;
+use crate::asked::parameters::is_image_tag;
 
 /// The key of the new image tag.
 pub const TAG: &str = "tag";

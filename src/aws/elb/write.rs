@@ -5,10 +5,10 @@ use aws_sdk_elasticloadbalancingv2::types::Tag;
 use futures::future::join_all;
 
 use super::actions;
-use super::call::Caller;
-use super::failure::{AwsFailure, Class};
+use crate::aws::call::Caller;
+use crate::aws::failure::{AwsFailure, Class};
 use crate::plan::Write;
-use crate::topology::RuleId;
+use crate::seen::topology::RuleId;
 
 /// The only thing that holds a client that can write.
 #[derive(Clone, Debug)]

@@ -8,10 +8,10 @@ use aws_sdk_ecs::types as ecs;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
-use super::call::Caller;
-use super::failure::{AwsFailure, Class};
-use crate::labels::Running;
-use crate::topology::{SERVICE, TargetGroup};
+use crate::aws::call::Caller;
+use crate::aws::failure::{AwsFailure, Class};
+use crate::plan::labels::Running;
+use crate::seen::topology::{SERVICE, TargetGroup};
 
 /// The most services that DescribeServices takes (service model).
 const SERVICES_AT_ONCE: usize = 10;

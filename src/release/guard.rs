@@ -3,11 +3,11 @@
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::intent::{Promotion, Standing, journalled, standing};
-use crate::journal::{FlipId, Marks};
-use crate::parameters::Parameters;
-use crate::topology::{IS_PRODUCTION, TargetGroup, Topology};
-use crate::twins::{Pair, Survey, Twin};
+use crate::asked::parameters::Parameters;
+use crate::release::intent::{Promotion, Standing, journalled, standing};
+use crate::release::journal::{FlipId, Marks};
+use crate::seen::topology::{IS_PRODUCTION, TargetGroup, Topology};
+use crate::seen::twins::{Pair, Survey, Twin};
 
 /// Why a flip is refused, with its numbers. CodePipeline gets JobFailed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Error)]

@@ -15,7 +15,7 @@ use std::fmt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::topology::{TargetGroup, arn_tail};
+use crate::seen::topology::{TargetGroup, arn_tail};
 
 /// Tag key of the journal.
 pub const FLIP: &str = "bluegreen:flip";

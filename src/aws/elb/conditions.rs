@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancingv2::types as elb;
 
-use crate::topology::Condition;
+use crate::seen::topology::Condition;
 
 /// A rule's conditions. One of a kind that this version cannot read equals no other: its rule has
 /// no twin.

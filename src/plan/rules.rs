@@ -1,9 +1,9 @@
 //! How a rule is turned: which groups its forward names, and with which weights.
 
-use crate::intent::Promotion;
 use crate::plan::Write;
-use crate::topology::{Forward, Topology, Weighted};
-use crate::twins::Side;
+use crate::release::intent::Promotion;
+use crate::seen::topology::{Forward, Topology, Weighted};
+use crate::seen::twins::Side;
 
 /// The weight of a group that gets every request.
 const ALL: i32 = 100;

@@ -2,17 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::intent::{self, Promotion, Standing, journalled, standing};
-use crate::journal::FlipId;
-use crate::labels::is_live;
-use crate::pairs::Pair;
-use crate::parameters::Parameters;
+use crate::asked::parameters::Parameters;
+use crate::plan::labels::is_live;
+use crate::plan::tags::{Author, is_production, remember};
 use crate::plan::{Asker, Plan, Write, write_promotion};
-use crate::safety::{Blocked, is_made, is_undone, may_be_finished, pair_of, twins_of};
-use crate::tags::{Author, is_production, remember};
-use crate::topology::{Forward, Topology};
-use crate::twins::{Survey, survey};
-use crate::unfit::Unfit;
+use crate::release::guard::{Blocked, is_made, is_undone, may_be_finished, pair_of, twins_of};
+use crate::release::intent::{self, Promotion, Standing, journalled, standing};
+use crate::release::journal::FlipId;
+use crate::seen::pairs::Pair;
+use crate::seen::topology::{Forward, Topology};
+use crate::seen::twins::{Survey, survey};
+use crate::seen::unfit::Unfit;
 
 /// Plans the way back: every pair of `promotions` is turned round again, under the id that remembers the delivery as
 /// over. Not guarded: the group that it makes live was live a moment ago.

@@ -10,13 +10,13 @@ use futures::future::try_join_all;
 use futures::try_join;
 use thiserror::Error;
 
-use super::call::Caller;
-use super::failure::{AwsFailure, Class};
 use super::{actions, conditions};
-use crate::journal::Marks;
-use crate::ports::PortPair;
-use crate::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
-use crate::unfit::Unfit;
+use crate::aws::call::Caller;
+use crate::aws::failure::{AwsFailure, Class};
+use crate::release::journal::Marks;
+use crate::seen::ports::PortPair;
+use crate::seen::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
+use crate::seen::unfit::Unfit;
 
 /// The most ARNs that DescribeTags takes (service model).
 const TAGS_AT_ONCE: usize = 20;

@@ -5,7 +5,7 @@ use aws_sdk_elasticloadbalancingv2::types as elb;
 use serde::de::DeserializeOwned;
 
 use super::sign_in::{Cognito, Jwt, Oidc};
-use crate::topology::{Action, ActionKind, Carried, Forward, Stickiness, Weighted};
+use crate::seen::topology::{Action, ActionKind, Carried, Forward, Stickiness, Weighted};
 
 /// AWS's weight for a group that names none.
 const DEFAULT_WEIGHT: i32 = 1;

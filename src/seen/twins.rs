@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use crate::pairs::Pair;
-use crate::pairs::tell;
-use crate::ports::{self, PortPair};
-use crate::topology::{Condition, Forward, Listener, Rule, RuleId, Topology};
-use crate::unfit::Unfit;
+pub use crate::seen::pairs::Pair;
+use crate::seen::pairs::tell;
+use crate::seen::ports::{self, PortPair};
+use crate::seen::topology::{Condition, Forward, Listener, Rule, RuleId, Topology};
+use crate::seen::unfit::Unfit;
 
 /// A rule on the live listener and the rule on its test listener with the same conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, Unit};
 
-use crate::intent::{Promotion, Standing, journalled, marks, standing};
-use crate::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST, Past};
-use crate::pairs::Pair;
 use crate::plan::Write;
-use crate::safety::{is_undone, pair_of};
-use crate::topology::{IS_PRODUCTION, TargetGroup, Topology, arn_tail};
-use crate::twins::Survey;
+use crate::release::guard::{is_undone, pair_of};
+use crate::release::intent::{Promotion, Standing, journalled, marks, standing};
+use crate::release::journal::{BUILD, FLIP, Flip, FlipId, Marks, NO_FENCE, PAST, Past};
+use crate::seen::pairs::Pair;
+use crate::seen::topology::{IS_PRODUCTION, TargetGroup, Topology, arn_tail};
+use crate::seen::twins::Survey;
 
 /// How many groups one AddTags call names. Its limit is not documented; DescribeTags takes as many.
 const TAGGED_AT_ONCE: usize = 20;

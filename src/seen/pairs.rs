@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::journal::Marks;
-use crate::topology::{Forward, Serves, Topology};
-use crate::twins::{Survey, Twin};
-use crate::unfit::Unfit;
+use crate::release::journal::Marks;
+use crate::seen::topology::{Forward, Serves, Topology};
+use crate::seen::twins::{Survey, Twin};
+use crate::seen::unfit::Unfit;
 
 /// Two groups that change places, by ARN; `first` sorts before `second`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -161,7 +161,7 @@ pub(crate) fn none(topology: &Topology, survey: &Survey<'_>) -> Unfit {
     let lonely = survey.lonely.iter().map(|index| untold(topology, &survey.twins[*index]));
     tangled.chain(lonely).next().unwrap_or_else(|| Unfit::NoForward {
         load_balancer: topology.name.clone(),
-        ports: crate::ports::display(&survey.ports),
+        ports: crate::seen::ports::display(&survey.ports),
         found: survey.left.clone(),
     })
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::intent::Promotion;
-use crate::labels::is_live;
+use crate::plan::labels::is_live;
 use crate::plan::{Plan, Write};
-use crate::safety::pair_of;
-use crate::topology::{ActionKind, IMAGE, TargetGroup, Topology};
-use crate::twins::Survey;
+use crate::release::guard::pair_of;
+use crate::release::intent::Promotion;
+use crate::seen::topology::{ActionKind, IMAGE, TargetGroup, Topology};
+use crate::seen::twins::Survey;
 
 /// The most characters of a summary that CodePipeline takes (`executionDetails.summary`).
 pub const SUMMARY_LIMIT: usize = 2048;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::journal::{BUILD, Marks, NO_FENCE};
-use crate::parameters::is_image_tag;
+use crate::asked::parameters::is_image_tag;
 use crate::plan::Write;
-use crate::tags::{close_undone, label};
-use crate::topology::{IMAGE, IS_PRODUCTION, Topology};
-use crate::twins::{Pair, Survey};
+use crate::plan::tags::{close_undone, label};
+use crate::release::journal::{BUILD, Marks, NO_FENCE};
+use crate::seen::topology::{IMAGE, IS_PRODUCTION, Topology};
+use crate::seen::twins::{Pair, Survey};
 
 /// What ECS says of the service behind a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,5 @@
+//! What is wanted: the event that came, its parameters, the build step's file.
+
+pub mod build_file;
+pub mod event;
+pub mod parameters;
