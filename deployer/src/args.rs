@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
-use blue_green::release::journal::{MAX_ID, is_execution, is_word};
+use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
@@ -25,6 +25,7 @@ Examples:
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
+  deployer close-flip --elb shop
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -32,6 +33,7 @@ Environment:
   ECS_CLUSTER                        where services are looked for (--cluster)
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 
 Exit codes:
@@ -94,6 +96,8 @@ pub enum Verb {
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Close a flip that nobody goes on with as not made; move nothing
+    CloseFlip(CloseFlipArgs),
 }
 
 /// Which load balancer, and how long to try.
@@ -212,6 +216,19 @@ pub struct UnfenceArgs {
     pub yes: bool,
 }
 
+/// Arguments of `close-flip`.
+#[derive(Debug, Args)]
+pub struct CloseFlipArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// One of the two target groups of the flip, by name or ARN [default: the only flip that is in progress]
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// A value that a build system may set to nothing: an empty one counts as none.
 #[derive(Clone, Debug)]
 pub struct Optional(Option<String>);
@@ -256,7 +273,7 @@ fn execution(text: &str) -> Result<Execution, String> {
         return Ok(Execution(None));
     }
     let right = is_execution(text).then(|| Execution(Some(text.to_owned())));
-    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}, not ending in @over or @kept"))
+    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}"))
 }
 
 fn word(text: &str) -> Result<String, String> {

@@ -6,10 +6,12 @@
 
 mod args;
 mod build_json;
+mod close_flip;
 mod codes;
 mod doctor;
 mod exit;
 mod fence;
+mod hold;
 mod interrupts;
 mod mend;
 mod options;
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
+        Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

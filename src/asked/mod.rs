@@ -3,3 +3,4 @@
 pub mod build_file;
 pub mod event;
 pub mod parameters;
+pub mod words;

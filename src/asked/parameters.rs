@@ -5,7 +5,7 @@
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::release::journal::{is_execution, is_word};
+use crate::asked::words::{is_execution, is_word};
 use crate::seen::ports::{self, PortPair};
 use crate::seen::unfit::Unfit;
 
@@ -48,7 +48,7 @@ pub const KEYS: [(&str, &str); 8] = [
     ("PromoteImage", "the image tag that must be promoted"),
     (
         "Execution",
-        "the pipeline execution, \"#{codepipeline.PipelineExecutionId}\": letters, digits and + - = . _ : / @, at most 100, not ending in @over or @kept",
+        "the pipeline execution, \"#{codepipeline.PipelineExecutionId}\": letters, digits and + - = . _ : / @, at most 100",
     ),
     ("MinCapacity", "a whole number from 0 to 100, percent (100 unless given)"),
     ("Force", "true or false (unless given)"),

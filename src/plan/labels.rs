@@ -1,17 +1,18 @@
 //! Bringing labels in line with what is really there: `IsProduction` with the listeners, `Image` with what ECS runs,
-//! and the end of a fence whose build did not stay.
+//! and the end of a fence whose build did not stay. Labels decide nothing.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Write;
 use crate::asked::parameters::is_image_tag;
-use crate::plan::Write;
-use crate::plan::tags::{close_undone, label};
-use crate::release::journal::{BUILD, Marks, NO_FENCE};
+use crate::release::fence::{BUILD, Fence, NO_FENCE};
+use crate::seen::pairs::Pair;
+use crate::seen::side::Side;
 use crate::seen::topology::{IMAGE, IS_PRODUCTION, Topology};
-use crate::seen::twins::{Pair, Survey};
+use crate::seen::twins::Survey;
 
 /// What ECS says of the service behind a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,33 +37,32 @@ pub fn in_line(
     running: &BTreeMap<String, Running>,
     execution: Option<&str>,
 ) -> Vec<Write> {
-    // The labels are what tells that a flip was undone by hand. Its journal ends first; the labels follow with the next
-    // check or flip, since two calls side by side may die apart.
-    if let Some(close) = close_undone(topology, survey, pair) {
-        return vec![close];
-    }
     let mut writes = Vec::new();
     for arn in [&pair.first, &pair.second] {
-        if let Some(live) = is_live(survey, pair, arn) {
-            writes.extend(label(topology, &[arn], IS_PRODUCTION, if live { "true" } else { "false" }));
+        if let Some(live) = survey.is_live(pair, arn) {
+            writes.extend(label(topology, arn, IS_PRODUCTION, if live { "true" } else { "false" }));
         }
         let Some(running) = running.get(arn) else { continue };
         if let (Some(tag), Some(_)) = (running.tag.as_deref().filter(|tag| is_image_tag(tag)), running.settled) {
-            writes.extend(label(topology, &[arn], IMAGE, tag));
+            writes.extend(label(topology, arn, IMAGE, tag));
         }
         if build_is_gone(topology, arn, running, execution) {
-            writes.extend(label(topology, &[arn], BUILD, NO_FENCE));
+            writes.extend(label(topology, arn, BUILD, NO_FENCE));
         }
     }
     writes
 }
 
-/// Whether every live rule of the pair serves the group; none where the rules disagree.
-#[must_use]
-pub fn is_live(survey: &Survey<'_>, pair: &Pair, arn: &str) -> Option<bool> {
-    let serves: Vec<bool> = survey.twins_of(pair).map(|twin| twin.live.forward.serves_only(arn)).collect();
-    let first = *serves.first()?;
-    serves.iter().all(|serves| *serves == first).then_some(first)
+/// The labels that say which group of a pair is live, where they do not yet.
+pub(crate) fn is_production(topology: &Topology, pair: &Pair, live: Side) -> [Option<Write>; 2] {
+    let of = |side: Side| label(topology, pair.arn(side), IS_PRODUCTION, if side == live { "true" } else { "false" });
+    [live, live.other()].map(of)
+}
+
+/// The write that puts one tag on a group, where it is not there yet.
+fn label(topology: &Topology, group: &str, key: &str, value: &str) -> Option<Write> {
+    let there = topology.group(group)?.tags.get(key).map(String::as_str) == Some(value);
+    (!there).then(|| Write::tag(group, topology.short(group), key, value))
 }
 
 /// Whether the build that a fence announces came and went: a deployment began after the fence, is completed, and runs
@@ -70,7 +70,7 @@ pub fn is_live(survey: &Survey<'_>, pair: &Pair, arn: &str) -> Option<bool> {
 /// a pipeline execution, that deployment may be its own, or its own that ECS took back: then another execution's build
 /// is still on its way, and its fence stays.
 fn build_is_gone(topology: &Topology, arn: &str, running: &Running, execution: Option<&str>) -> bool {
-    let fence = topology.group(arn).and_then(|group| Marks::of(group).fence);
+    let fence = topology.group(arn).and_then(Fence::of);
     fence.is_some_and(|fence| {
         execution.is_none_or(|execution| execution == fence.execution)
             && running.tag.as_ref() != Some(&fence.image)

@@ -1,42 +1,71 @@
-//! How a rule is turned: which groups its forward names, and with which weights.
+//! How a rule is written: which groups its forward names, and with which weights.
 
-use crate::plan::Write;
-use crate::release::intent::Promotion;
+use super::write::Write;
+use crate::seen::pairs::Pair;
 use crate::seen::topology::{Forward, Topology, Weighted};
-use crate::seen::twins::Side;
+use crate::seen::twins::PortRule;
+use crate::seen::unfit::Unfit;
 
 /// The weight of a group that gets every request.
 const ALL: i32 = 100;
+/// The most groups of a forward action (API reference, ForwardActionConfig).
+const MAX_GROUPS: usize = 5;
 
-/// Why a side is written with one group of the pair alone, where it is.
-pub(crate) fn sticky(topology: &Topology, promotion: &Promotion, side: &Side<'_>) -> Option<&'static str> {
-    if side.forward.stickiness.on {
+/// Why a rule is written with one group of the pair and not both, where it is.
+pub(crate) fn sticky(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<&'static str> {
+    if rule.forward.stickiness.on {
         return Some("group stickiness outranks weights");
     }
-    [&promotion.promoted, &promotion.retired]
+    [&pair.first, &pair.second]
         .into_iter()
         .any(|arn| topology.group(arn).is_some_and(|group| group.sticky))
         .then_some("groups with sticky targets may share an action only with group stickiness")
 }
 
-/// The write that makes a side serve `serving`, where it does not yet, or in any case.
-pub(crate) fn turn(
-    topology: &Topology,
-    side: &Side<'_>,
-    serving: &str,
-    resting: &str,
-    alone: bool,
-    in_any_case: bool,
-) -> Option<Write> {
-    let forward = if alone { one_of_two(side.forward, serving, resting) } else { weighted(side.forward, serving, resting) };
-    let there = if alone { forward == *side.forward } else { side.forward.serves_only(serving) };
-    (in_any_case || !there).then(|| Write::Actions {
-        rule: side.rule.id.clone(),
-        called: side.describe(),
-        before: topology.weights(side.forward),
+/// Whether clients may stay bound to a group of the pair that has no weight.
+pub(crate) fn is_bound(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> bool {
+    let named = rule.forward.groups().filter(|group| pair.holds(group)).count();
+    named > 1 && sticky(topology, pair, rule).is_some()
+}
+
+/// The write that makes a rule serve `serving`.
+pub(crate) fn serve(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, serving: &str) -> Write {
+    let forward = forward(topology, pair, rule, serving);
+    Write::Actions {
+        rule: rule.rule.id.clone(),
+        called: rule.describe(),
+        serves: serving.to_owned(),
+        before: topology.weights(rule.forward),
         after: topology.weights(&forward),
-        actions: side.rule.with_forward(&forward),
-    })
+        actions: rule.rule.with_forward(&forward),
+    }
+}
+
+fn forward(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, serving: &str) -> Forward {
+    match sticky(topology, pair, rule) {
+        Some(_) => one_of_two(rule.forward, serving, pair.other(serving)),
+        None => weighted(rule.forward, serving, pair.other(serving)),
+    }
+}
+
+/// Why AWS would not take what a flip writes into a rule: at most five groups, and sticky targets beside other groups
+/// only with group stickiness (API reference, ForwardActionConfig; ELB user guide, "Sticky sessions").
+pub(crate) fn refused_by_aws(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<Unfit> {
+    let forward = forward(topology, pair, rule, &pair.first);
+    let groups = forward.targets.len();
+    let sticky = forward.groups().find(|arn| topology.group(arn).is_some_and(|group| group.sticky));
+    let would = match sticky {
+        _ if groups > MAX_GROUPS => {
+            format!("{groups} target groups ({}), of which AWS takes {MAX_GROUPS}", topology.weights(&forward))
+        }
+        Some(group) if groups > 1 && !forward.stickiness.on => format!(
+            "{}, whose targets are sticky, beside other groups ({}), which AWS takes only with group stickiness",
+            topology.describe(group),
+            topology.weights(&forward)
+        ),
+        _ => return None,
+    };
+    Some(Unfit::Overfull { rule: rule.describe(), would })
 }
 
 /// `serving` in the place and with the weight of the two, so that no client stays bound to the other; whoever else

@@ -1,20 +1,33 @@
-//! What a person and the pipeline are told at the end: who is live, what runs there, what was done.
+//! What people and the pipeline read at the end: who is live, what runs there, what was done.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod foresee;
+pub mod not_made;
+pub mod states;
+pub mod would;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::plan::labels::is_live;
-use crate::plan::{Plan, Write};
-use crate::release::guard::pair_of;
-use crate::release::intent::Promotion;
-use crate::seen::topology::{ActionKind, IMAGE, TargetGroup, Topology};
-use crate::seen::twins::Survey;
+use crate::seen::topology::{IMAGE, TargetGroup, Topology};
 
 /// The most characters of a summary that CodePipeline takes (`executionDetails.summary`).
 pub const SUMMARY_LIMIT: usize = 2048;
 /// The most characters of a failure message that CodePipeline takes (`failureDetails.message`).
 pub const MESSAGE_LIMIT: usize = 5000;
+/// How many pairs are described one by one; more would leave no room in the summary for anything else.
+const ONE_BY_ONE: usize = 3;
+/// What an image is called that no tag names.
+const UNKNOWN: &str = "unknown";
+
+/// The two sides of a pair, by ARN, as they are when a job ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// The group that is live.
+    pub live: String,
+    /// The group on the test port.
+    pub test: String,
+}
 
 /// How a flip or a check ended; serialised, it is the answer to a direct invocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,33 +53,11 @@ pub struct Report {
 impl Report {
     /// The report on a topology as it is when the job ends.
     #[must_use]
-    pub fn new(flip: &str, topology: &Topology, promotions: &[Promotion], changed: bool, summary: String) -> Self {
-        Self::told(flip, topology, promotions, |_| true, changed, summary)
-    }
-
-    /// The report of a check, which moves nothing: who is live is asked promotion by promotion. Where the rules of one
-    /// disagree, it is told as it was before the flip that left them so.
-    #[must_use]
-    pub fn of_check(flip: &str, topology: &Topology, survey: &Survey<'_>, promotions: &[Promotion], summary: String) -> Self {
-        Self::told(flip, topology, promotions, |promotion| serves(survey, promotion) == Some(true), false, summary)
-    }
-
-    fn told(
-        flip: &str,
-        topology: &Topology,
-        promotions: &[Promotion],
-        live_is_promoted: impl Fn(&Promotion) -> bool,
-        changed: bool,
-        summary: String,
-    ) -> Self {
-        let sides = promotions.iter().map(|promotion| match live_is_promoted(promotion) {
-            true => (promotion.promoted.as_str(), promotion.retired.as_str()),
-            false => (promotion.retired.as_str(), promotion.promoted.as_str()),
-        });
-        let (live, test): (Vec<&str>, Vec<&str>) = sides.unzip();
-        let names = |arns: &[&str]| arns.iter().map(|arn| topology.short(arn)).collect::<Vec<_>>().join(",");
+    pub fn new(flip: &str, topology: &Topology, sides: &[Sides], changed: bool, summary: &str) -> Self {
+        let names = |arns: &[&String]| arns.iter().map(|arn| topology.short(arn)).collect::<Vec<_>>().join(",");
         let images =
-            |arns: &[&str]| arns.iter().map(|arn| topology.group(arn).map_or(UNKNOWN, image)).collect::<Vec<_>>().join(",");
+            |arns: &[&String]| arns.iter().map(|arn| topology.group(arn).map_or(UNKNOWN, image)).collect::<Vec<_>>().join(",");
+        let (live, test): (Vec<&String>, Vec<&String>) = sides.iter().map(|sides| (&sides.live, &sides.test)).unzip();
         Self {
             flip: flip.to_owned(),
             live: names(&live),
@@ -74,7 +65,7 @@ impl Report {
             test: names(&test),
             test_image: images(&test),
             changed,
-            summary: clip(&summary, SUMMARY_LIMIT),
+            summary: clip(summary, SUMMARY_LIMIT),
         }
     }
 
@@ -92,9 +83,6 @@ impl Report {
     }
 }
 
-/// What stands for an image that no tag tells.
-const UNKNOWN: &str = "unknown";
-
 fn image(group: &TargetGroup) -> &str {
     group.tag(IMAGE).unwrap_or(UNKNOWN)
 }
@@ -108,125 +96,46 @@ pub fn clip(text: &str, limit: usize) -> String {
     text.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// How many pairs are told one by one; more would leave no room in the summary for anything else.
-const TOLD_EACH: usize = 3;
+/// What was done, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// How many rules this delivery wrote.
+    pub rules: usize,
+    /// Whether this flip moved the traffic, now or in an earlier delivery.
+    pub changed: bool,
+}
 
 /// The sentences about a flip that was made, or that had nothing to do.
 #[must_use]
-pub fn flipped(topology: &Topology, plan: &Plan) -> String {
-    let few = plan.promotions.len() <= TOLD_EACH;
+pub fn flipped(topology: &Topology, sides: &[Sides], done: Done, notes: &[String]) -> String {
+    let few = sides.len() <= ONE_BY_ONE;
     let mut sentences = Vec::new();
     if few {
-        let live = |promotion: &Promotion| {
-            let (live, test) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-            format!("{live} is live, {test} is on the test port.")
+        let live = |sides: &Sides| {
+            format!("{} is live, {} is on the test port.", topology.describe(&sides.live), topology.describe(&sides.test))
         };
-        sentences.extend(plan.promotions.iter().map(live));
+        sentences.extend(sides.iter().map(live));
     } else {
-        sentences.push(format!("{} target groups are live, their partners on the test port.", plan.promotions.len()));
+        sentences.push(format!("{} target groups are live, their partners on the test port.", sides.len()));
     }
-    let finished: BTreeSet<&String> = plan.promotions.iter().filter_map(|promotion| promotion.finishes.as_ref()).collect();
-    sentences.extend(finished.iter().map(|other| format!("This finished flip {other}, which was left half-done.")));
-    sentences.push(match (plan.rules().count(), plan.changes) {
-        (0, true) => "The traffic had been moved by an earlier delivery of this flip.".to_owned(),
-        (0, false) => "It was live already: nothing to do.".to_owned(),
-        (1, _) => "1 rule was changed.".to_owned(),
-        (rules, _) => format!("{rules} rules were changed."),
+    sentences.push(match done {
+        Done { rules: 0, changed: true } => "The traffic had been moved by an earlier delivery of this flip.".to_owned(),
+        Done { rules: 0, changed: false } => "No-op: it was live already.".to_owned(),
+        Done { rules: 1, .. } => format!("1 rule was changed. {LAG}"),
+        Done { rules, .. } => format!("{rules} rules were changed. {LAG}"),
     });
-    sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
+    sentences.extend(notes.iter().map(|note| format!("{note}.")));
     if !few {
-        sentences.push(format!("Live: {}.", promoted(topology, plan)));
+        sentences.push(format!("Live: {}.", names(topology, sides)));
     }
     sentences.join(" ")
 }
 
-/// The promoted groups with their images.
-fn promoted(topology: &Topology, plan: &Plan) -> String {
-    let groups = plan.promotions.iter().filter_map(|promotion| topology.group(&promotion.promoted));
+/// The load balancer gathers changes before it deploys them to its nodes (aws-load-balancer-controller#4039).
+const LAG: &str = "New requests follow within about a minute.";
+
+/// The live groups with their images.
+fn names(topology: &Topology, sides: &[Sides]) -> String {
+    let groups = sides.iter().filter_map(|sides| topology.group(&sides.live));
     groups.map(|group| format!("{} (image {})", topology.short(&group.arn), image(group))).collect::<Vec<_>>().join(", ")
-}
-
-/// The sentences about a flip that would be made: what the approver reads.
-#[must_use]
-pub fn would_flip(topology: &Topology, survey: &Survey<'_>, plan: &Plan) -> String {
-    let mut sentences = Vec::new();
-    if plan.promotions.len() <= TOLD_EACH {
-        for promotion in &plan.promotions {
-            sentences.push(would_promote(topology, survey, plan, promotion));
-            if change(survey, plan, promotion) == Change::Live {
-                let healthy = |arn: &str| topology.group(arn).map_or(0, TargetGroup::healthy);
-                let (promoted, retired) = (healthy(&promotion.promoted), healthy(&promotion.retired));
-                sentences.push(format!("Healthy targets: {promoted} against {retired} that serve now."));
-            }
-        }
-        sentences.extend(plan.rules().map(|write| format!("{write}.")));
-        sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
-    } else {
-        let (pairs, rules) = (plan.promotions.len(), plan.rules().count());
-        sentences.push(format!("A flip would change {rules} rules, so that {pairs} target groups are live."));
-        sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
-        sentences.push(format!("Live would be: {}.", promoted(topology, plan)));
-    }
-    sentences.join(" ")
-}
-
-/// What a flip would change for one of its promotions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// The live traffic moves.
-    Live,
-    /// The promoted group is live by weight; clients that are bound to the retired one move.
-    Bound,
-    /// Only what is on the test port.
-    Test,
-    /// No rule, only labels.
-    Labels,
-    /// Neither a rule nor a label.
-    Nothing,
-}
-
-/// What a plan would change for one of its promotions, as the rules are now.
-#[must_use]
-pub fn change(survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> Change {
-    let (promoted, retired) = (&promotion.promoted, &promotion.retired);
-    let turns = |write: &Write| match write {
-        Write::Actions { actions, .. } => {
-            actions.iter().any(|action| matches!(&action.kind, ActionKind::Forward(forward) if forward.serves_only(promoted)))
-        }
-        Write::Tag { .. } => false,
-    };
-    let labels =
-        |write: &Write| matches!(write, Write::Tag { groups, .. } if groups.contains(promoted) || groups.contains(retired));
-    match serves(survey, promotion) {
-        Some(true) if plan.live.iter().any(turns) => Change::Bound,
-        Some(true) if plan.moves(promotion) => Change::Test,
-        Some(true) if plan.rest.iter().any(labels) => Change::Labels,
-        Some(true) => Change::Nothing,
-        Some(false) | None => Change::Live,
-    }
-}
-
-/// The sentence about one promotion of a plan, as the rules are now.
-#[must_use]
-pub fn would_promote(topology: &Topology, survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> String {
-    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-    match change(survey, plan, promotion) {
-        Change::Live if serves(survey, promotion).is_none() => format!(
-            "The live rules disagree about which version is live: a flip would make {promoted} live on all of them; \
-             {retired} would move to the test port."
-        ),
-        Change::Live => format!("A flip would make {promoted} live; {retired} would move to the test port."),
-        Change::Bound => {
-            format!("{promoted} is live already: a flip would only move the clients that are still bound to {retired}.")
-        }
-        Change::Test => format!("{promoted} is live already: a flip would only put {retired} on the test port."),
-        Change::Labels => format!("{promoted} is live already: a flip would change only labels."),
-        Change::Nothing => format!("{promoted} is live already: a flip would change no rule."),
-    }
-}
-
-/// Whether every live rule of a promotion's pair serves the promoted group; none where they disagree.
-fn serves(survey: &Survey<'_>, promotion: &Promotion) -> Option<bool> {
-    is_live(survey, pair_of(survey, promotion)?, &promotion.promoted)
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::release::journal::Marks;
-use crate::seen::topology::{Forward, Serves, Topology};
+use crate::seen::side::Side;
+use crate::seen::topology::{Forward, Serves, Topology, arn_tail};
 use crate::seen::twins::{Survey, Twin};
 use crate::seen::unfit::Unfit;
 
@@ -30,6 +30,21 @@ impl Pair {
         self.first == group || self.second == group
     }
 
+    /// The ARN of one of the two.
+    #[must_use]
+    pub fn arn(&self, side: Side) -> &str {
+        match side {
+            Side::First => &self.first,
+            Side::Second => &self.second,
+        }
+    }
+
+    /// Which of the two `group` is.
+    #[must_use]
+    pub fn side(&self, group: &str) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.arn(*side) == group)
+    }
+
     /// The one that is not `group`.
     #[must_use]
     pub fn other(&self, group: &str) -> &str {
@@ -47,7 +62,7 @@ pub(crate) struct Told {
 
 /// Tells the pairs. The twins that serve two different groups say who stands opposite whom; so do those that serve one
 /// on both ports while one other stands by at weight 0. Then each twin goes to the pair of the groups that it serves,
-/// and one whose group has no partner anywhere to the pair that the group's journal names.
+/// and one whose group has no partner anywhere to the pair that the group's partner tag names.
 pub(crate) fn tell(topology: &Topology, twins: &[Twin<'_>]) -> Told {
     let mut partners = Partners::default();
     for (live, test) in twins.iter().filter_map(opposed) {
@@ -121,20 +136,20 @@ impl<'a> Partners<'a> {
         match (pairs.next(), pairs.next()) {
             (Some(pair), None) => Ok(Some(pair)),
             (Some(_), Some(_)) => Err(shared(topology, twin)),
-            (None, _) => Ok(journalled(topology, twin)),
+            (None, _) => Ok(tagged(topology, twin)),
         }
     }
 }
 
-/// The pair that the journal of a twin's only group names. Where targets are sticky, a flip that died between its writes
-/// leaves nothing else that tells it.
-fn journalled(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
+/// The pair that the partner tag of a twin's only group names. Where targets are sticky, a flip that died between its
+/// writes leaves nothing else that says it.
+fn tagged(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
     let Serves::One(one) = twin.live.forward.serves() else { return None };
     if !twin.test.forward.serves_only(one) {
         return None;
     }
-    let flip = Marks::of(topology.group(one)?).flip.filter(|flip| flip.names(one))?;
-    let other = topology.groups.keys().find(|arn| *arn != one && flip.names(arn))?;
+    let partner = topology.group(one)?.partner()?;
+    let other = topology.groups.keys().find(|arn| *arn != one && arn_tail(arn) == partner)?;
     Some(Pair::new(one, other))
 }
 

@@ -16,6 +16,9 @@ pub const IMAGE: &str = "Image";
 pub const IS_PRODUCTION: &str = "IsProduction";
 /// Tag that names the group's ECS service: `cluster/service`.
 pub const SERVICE: &str = "Service";
+/// Tag with the other group of the pair, as `name/hash`: on groups that may not share an action, since their targets or
+/// their clients are sticky. Where both ports serve one of them, no rule names the other one.
+pub const PARTNER: &str = "bluegreen:partner";
 
 /// One load balancer as it was read, with the rules of the listeners that the port pairs name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -274,6 +277,12 @@ impl TargetGroup {
     #[must_use]
     pub fn image(&self) -> Option<&str> {
         self.tag(IMAGE)
+    }
+
+    /// The tail of the other group's ARN, by the group's own tag.
+    #[must_use]
+    pub fn partner(&self) -> Option<&str> {
+        self.tag(PARTNER)
     }
 
     /// A tag's value; an empty one counts as none.

@@ -14,14 +14,14 @@ pub struct Twin<'a> {
     /// The ports of the two listeners.
     pub ports: PortPair,
     /// The live listener's rule.
-    pub live: Side<'a>,
+    pub live: PortRule<'a>,
     /// The test listener's rule.
-    pub test: Side<'a>,
+    pub test: PortRule<'a>,
 }
 
 /// One rule of a twin, with its forward action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Side<'a> {
+pub struct PortRule<'a> {
     /// The port it is reached on.
     pub port: u16,
     /// The rule.
@@ -30,7 +30,7 @@ pub struct Side<'a> {
     pub forward: &'a Forward,
 }
 
-impl Side<'_> {
+impl PortRule<'_> {
     /// The side for a message: `port 80, default action`.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -46,7 +46,7 @@ pub struct Survey<'a> {
     /// The twins, in the order of ports and evaluation.
     pub twins: Vec<Twin<'a>>,
     /// Rules that forward without a twin.
-    pub alone: Vec<Side<'a>>,
+    pub alone: Vec<PortRule<'a>>,
     /// Rules that do not forward and so are left alone, as sentences.
     pub left: Vec<String>,
     /// The pairs of groups, each with the indices of its twins.
@@ -63,6 +63,27 @@ impl<'a> Survey<'a> {
         self.pairs.get(pair).into_iter().flatten().map(|index| &self.twins[*index])
     }
 
+    /// The pair that holds a group.
+    #[must_use]
+    pub fn pair_of(&self, group: &str) -> Option<&Pair> {
+        self.pairs.keys().find(|pair| pair.holds(group))
+    }
+
+    /// Whether every live rule of a pair serves this group of it; none where the rules disagree.
+    #[must_use]
+    pub fn is_live(&self, pair: &Pair, group: &str) -> Option<bool> {
+        let serves: Vec<bool> = self.twins_of(pair).map(|twin| twin.live.forward.serves_only(group)).collect();
+        let first = *serves.first()?;
+        serves.iter().all(|serves| *serves == first).then_some(first)
+    }
+
+    /// Whether every live rule of a pair serves `live`, and every test rule the other group.
+    #[must_use]
+    pub fn serves(&self, pair: &Pair, live: &str) -> bool {
+        let test = pair.other(live);
+        self.twins_of(pair).all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
+    }
+
     /// The port that is the counterpart of `port`.
     fn counterpart(&self, port: u16) -> u16 {
         let pair = self.ports.iter().find(|pair| pair.live == port || pair.test == port);
@@ -70,7 +91,7 @@ impl<'a> Survey<'a> {
     }
 
     /// What it means that a rule which sends traffic to `group` has no twin.
-    pub(crate) fn no_twin(&self, topology: &Topology, side: &Side<'_>, group: &str) -> Unfit {
+    pub(crate) fn no_twin(&self, topology: &Topology, side: &PortRule<'_>, group: &str) -> Unfit {
         let other = self.counterpart(side.port);
         let mut rules = topology.listeners.get(&other).into_iter().flat_map(|listener| &listener.rules);
         let instead = rules.find(|rule| rule.forward().is_none() && key(rule) == key(side.rule)).map(kinds);
@@ -169,9 +190,9 @@ fn match_rules<'a>(
     live: &'a Listener,
     test: &'a Listener,
     twins: &mut Vec<Twin<'a>>,
-    alone: &mut Vec<Side<'a>>,
+    alone: &mut Vec<PortRule<'a>>,
 ) {
-    let mut waiting: BTreeMap<(bool, &BTreeSet<Condition>), std::collections::VecDeque<Side<'a>>> = BTreeMap::new();
+    let mut waiting: BTreeMap<(bool, &BTreeSet<Condition>), std::collections::VecDeque<PortRule<'a>>> = BTreeMap::new();
     for side in sides(test) {
         waiting.entry(key(side.rule)).or_default().push_back(side);
     }
@@ -188,7 +209,7 @@ fn key(rule: &Rule) -> (bool, &BTreeSet<Condition>) {
     (matches!(rule.id, RuleId::Default(_)), &rule.conditions)
 }
 
-fn sides(listener: &Listener) -> impl Iterator<Item = Side<'_>> {
+fn sides(listener: &Listener) -> impl Iterator<Item = PortRule<'_>> {
     let port = listener.port;
-    listener.rules.iter().filter_map(move |rule| rule.forward().map(|forward| Side { port, rule, forward }))
+    listener.rules.iter().filter_map(move |rule| rule.forward().map(|forward| PortRule { port, rule, forward }))
 }

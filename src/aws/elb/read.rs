@@ -13,7 +13,6 @@ use thiserror::Error;
 use super::{actions, conditions};
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
-use crate::release::journal::Marks;
 use crate::seen::ports::PortPair;
 use crate::seen::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
 use crate::seen::unfit::Unfit;
@@ -88,7 +87,7 @@ impl Reader {
     /// Reads the tags once more, after the rules. One round trip.
     ///
     /// [`Reader::topology`] reads rules and tags side by side, so that rules which another delivery moved meanwhile may
-    /// stand beside tags from before its journal: then nothing says why they moved. A journal is acknowledged before
+    /// stand beside tags from before its record: then nothing says why they moved. A record is acknowledged before
     /// the first rule is written, so tags that are read after the rules tell of every flip that the rules show.
     ///
     /// # Errors
@@ -125,6 +124,21 @@ impl Reader {
             group.tags = tags.remove(arn).unwrap_or_default();
         }
         Ok(fresh)
+    }
+
+    /// Reads the health of every group again. One round trip.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn health(&self, mut topology: Topology) -> Result<Topology, AwsFailure> {
+        let arns: Vec<String> = topology.groups.keys().cloned().collect();
+        let targets = try_join_all(arns.iter().map(|arn| self.targets(arn))).await?;
+        for (arn, targets) in arns.iter().zip(targets) {
+            if let Some(group) = topology.groups.get_mut(arn) {
+                group.targets = targets;
+            }
+        }
+        Ok(topology)
     }
 
     async fn load_balancer(&self, name: &str) -> Result<String, ReadError> {
@@ -198,17 +212,16 @@ impl Reader {
         .await
     }
 
-    /// Groups that a journal names and that belong to no listener any more: where targets are sticky, a flip that died
-    /// between its writes leaves the retired group without a rule, and so out of the load balancer's list. Two more
-    /// round trips however many they are, and only then. One call each: a call that names several fails where one is gone.
+    /// Groups that a partner tag names and that belong to no listener any more: where targets are sticky, a flip that died
+    /// between its writes leaves the retired group without a rule, and so out of the load balancer's list. Two more round
+    /// trips however many they are, and only then. One call each: a call that names several fails where one is gone.
     async fn detached(&self, topology: &mut Topology) -> Result<(), AwsFailure> {
         const ACTION: &str = "elasticloadbalancing:DescribeTargetGroups";
         let mut missing = Vec::new();
         for (arn, group) in &topology.groups {
-            let Some(flip) = Marks::of(group).flip else { continue };
-            let sibling = |tail: &str| arn.split_once(":targetgroup/").map(|(prefix, _)| format!("{prefix}:targetgroup/{tail}"));
-            let named = [&flip.promoted, &flip.retired].into_iter().filter_map(|tail| sibling(tail));
-            missing.extend(named.filter(|named| !topology.groups.contains_key(named)));
+            let Some(partner) = group.partner() else { continue };
+            let sibling = arn.split_once(":targetgroup/").map(|(prefix, _)| format!("{prefix}:targetgroup/{partner}"));
+            missing.extend(sibling.filter(|named| !topology.groups.contains_key(named)));
         }
         missing.sort();
         missing.dedup();
@@ -216,7 +229,7 @@ impl Reader {
             let call = || self.elb.describe_target_groups().target_group_arns(arn).send();
             match self.caller.call(ACTION, arn, call).await {
                 Ok(answer) => self.groups(answer.target_groups(), std::slice::from_ref(arn)).await,
-                Err(failure) if failure.class == Class::NotFound => Ok(BTreeMap::new()), // deleted since: the journal is old
+                Err(failure) if failure.class == Class::NotFound => Ok(BTreeMap::new()), // deleted since: the tag is old
                 Err(failure) => Err(failure),
             }
         }));

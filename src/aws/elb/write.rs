@@ -26,16 +26,21 @@ impl Writer {
 
     /// Makes a phase's writes side by side and waits for all of them, also where one fails: what is on its way must
     /// not arrive after this has returned.
-    pub async fn apply(&self, writes: &[Write]) -> Vec<Result<(), AwsFailure>> {
-        join_all(writes.iter().map(|write| self.write(write))).await
+    pub async fn apply<'w>(&self, writes: impl IntoIterator<Item = &'w Write>) -> Vec<Result<(), AwsFailure>> {
+        join_all(writes.into_iter().map(|write| self.write(write))).await
     }
 
     async fn write(&self, write: &Write) -> Result<(), AwsFailure> {
         match write {
-            Write::Tag { groups, tags, .. } => {
+            Write::Tag { group, tags, .. } => {
                 let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-                let call = || self.elb.add_tags().set_resource_arns(Some(groups.clone())).set_tags(Some(tags.clone())).send();
-                self.caller.call("elasticloadbalancing:AddTags", &groups.join(" and "), call).await.map(drop)
+                let call = || self.elb.add_tags().resource_arns(group).set_tags(Some(tags.clone())).send();
+                self.caller.call("elasticloadbalancing:AddTags", group, call).await.map(drop)
+            }
+            Write::Untag { group, keys, .. } => {
+                let keys: Vec<String> = keys.iter().cloned().collect();
+                let call = || self.elb.remove_tags().resource_arns(group).set_tag_keys(Some(keys.clone())).send();
+                self.caller.call("elasticloadbalancing:RemoveTags", group, call).await.map(drop)
             }
             Write::Actions { rule, actions, .. } => {
                 let actions = actions::write(actions).map_err(|kind| AwsFailure {

@@ -1,87 +1,57 @@
 //! How the rules are, in words, and in so few that a message of CodePipeline holds them: 20 pairs with a hundred rules a
 //! listener too.
 
-use blue_green::asked::parameters::Parameters;
-use blue_green::plan::Plan;
-use blue_green::plan::labels::is_live;
-use blue_green::release::guard::pair_of;
-use blue_green::release::intent::Promotion;
-use blue_green::report::MESSAGE_LIMIT;
-use blue_green::seen::topology::{Serves, Topology};
-use blue_green::seen::twins::{Side, survey};
+use super::MESSAGE_LIMIT;
+use crate::seen::pairs::Pair;
+use crate::seen::topology::{Serves, Topology};
+use crate::seen::twins::{PortRule, Survey};
 
-/// How many states are told with conditions and all weights; of more, only which rules send everything to whom.
-const TOLD_WHOLE: usize = 8;
-/// How many characters all states together have; what else a message tells needs the rest.
+/// How many rules are described with conditions and all weights; of more, only which ones send everything to whom.
+const DESCRIBED: usize = 8;
+/// How many characters all states together have; what else a message says needs the rest.
 const ROOM: usize = MESSAGE_LIMIT * 3 / 4;
 
-/// Each rule of the promotions with the weights that it has, those of the live ports first.
-pub fn states(topology: &Topology, asked: &Parameters, promotions: &[Promotion]) -> Vec<String> {
-    sides(topology, asked, promotions, |_, _| true)
-}
-
-/// The rules that do not serve what is wanted.
-pub fn differences(topology: &Topology, asked: &Parameters, promotions: &[Promotion]) -> Vec<String> {
-    sides(topology, asked, promotions, |side, wanted| !side.forward.serves_only(wanted))
-}
-
-fn sides(
-    topology: &Topology,
-    asked: &Parameters,
-    promotions: &[Promotion],
-    tell: impl Fn(&Side<'_>, &str) -> bool,
-) -> Vec<String> {
-    let Ok(survey) = survey(topology, &asked.ports) else { return vec!["the listeners cannot be paired any more".to_owned()] };
-    let (mut live, mut test, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-    for promotion in promotions {
-        let Some(pair) = pair_of(&survey, promotion) else {
-            let (promoted, retired) = (topology.short(&promotion.promoted), topology.short(&promotion.retired));
-            gone.push(format!("no rule tells any more that {promoted} and {retired} are a pair"));
-            continue;
-        };
-        for twin in survey.twins_of(pair) {
-            live.extend(Some(twin.live).filter(|side| tell(side, &promotion.promoted)));
-            test.extend(Some(twin.test).filter(|side| tell(side, &promotion.retired)));
-        }
-    }
-    live.extend(test);
-    gone.extend(sentences(topology, &live));
-    within_room(gone)
+/// Each rule of these pairs with the weights that it has, those of the live ports first.
+#[must_use]
+pub fn states(topology: &Topology, survey: &Survey<'_>, pairs: &[&Pair]) -> Vec<String> {
+    let twins = || pairs.iter().flat_map(|pair| survey.twins_of(pair));
+    let rules: Vec<&PortRule<'_>> = twins().map(|twin| &twin.live).chain(twins().map(|twin| &twin.test)).collect();
+    within_room(sentences(topology, &rules))
 }
 
 /// A sentence for all rules of a port that forward alike.
-fn sentences(topology: &Topology, sides: &[Side<'_>]) -> Vec<String> {
-    let mut alike: Vec<Vec<&Side<'_>>> = Vec::new();
-    for side in sides {
-        let same = |others: &&mut Vec<&Side<'_>>| others[0].port == side.port && others[0].forward == side.forward;
+fn sentences(topology: &Topology, rules: &[&PortRule<'_>]) -> Vec<String> {
+    let mut alike: Vec<Vec<&PortRule<'_>>> = Vec::new();
+    for rule in rules {
+        let same = |others: &&mut Vec<&PortRule<'_>>| others[0].port == rule.port && others[0].forward == rule.forward;
         match alike.iter_mut().find(same) {
-            Some(others) => others.push(side),
-            None => alike.push(vec![side]),
+            Some(others) => others.push(rule),
+            None => alike.push(vec![rule]),
         }
     }
-    let whole = alike.len() <= TOLD_WHOLE;
-    alike.iter().map(|sides| sentence(topology, sides, whole)).collect()
+    let few = alike.len() <= DESCRIBED;
+    alike.iter().map(|rules| sentence(topology, rules, few)).collect()
 }
 
-fn sentence(topology: &Topology, sides: &[&Side<'_>], whole: bool) -> String {
-    let Side { port, forward, .. } = sides[0];
+fn sentence(topology: &Topology, rules: &[&PortRule<'_>], few: bool) -> String {
+    let PortRule { port, forward, .. } = rules[0];
     let to = match forward.serves() {
-        Serves::One(group) if !whole && !forward.stickiness.on => topology.short(group).to_owned(),
+        Serves::One(group) if !few && !forward.stickiness.on => topology.short(group).to_owned(),
         _ => topology.weights(forward),
     };
-    if let ([side], true) = (sides, whole) {
-        return format!("{} forwards to {to}", side.describe());
+    if let ([rule], true) = (rules, few) {
+        return format!("{} forwards to {to}", rule.describe());
     }
     let numbers: Vec<&str> =
-        sides.iter().map(|side| side.rule.priority.as_str()).filter(|priority| *priority != "default").collect();
-    let rules = match numbers.as_slice() {
+        rules.iter().map(|rule| rule.rule.priority.as_str()).filter(|priority| *priority != "default").collect();
+    let numbered = match numbers.as_slice() {
         [] => None,
         [only] => Some(format!("rule {only}")),
         several => Some(format!("rules {}", several.join(", "))),
     };
-    let default = (numbers.len() < sides.len()).then(|| "default action".to_owned());
-    let called: Vec<String> = default.into_iter().chain(rules).collect();
-    let verb = if sides.len() == 1 { "forwards" } else { "forward" };
+    let default = (numbers.len() < rules.len()).then(|| "default action".to_owned());
+    let called: Vec<String> = default.into_iter().chain(numbered).collect();
+    let verb = if rules.len() == 1 { "forwards" } else { "forward" };
     format!("port {port}, {} {verb} to {to}", called.join(" and "))
 }
 
@@ -98,28 +68,25 @@ fn within_room(mut sentences: Vec<String>) -> Vec<String> {
     sentences
 }
 
-/// Each rule, where the rules of a pair do not all say the same.
-pub fn split(topology: &Topology, asked: &Parameters) -> Vec<String> {
-    let Ok(survey) = survey(topology, &asked.ports) else { return Vec::new() };
-    let apart = survey.pairs.keys().filter(|pair| is_live(&survey, pair, &pair.first).is_none());
-    let promotions: Vec<Promotion> = apart.map(|pair| Promotion::of(pair, &pair.first)).collect();
-    states(topology, asked, &promotions)
-}
-
-/// What was to be written, where nothing can be read any more.
-pub fn planned(plan: &Plan) -> Vec<String> {
-    within_room(plan.rules().map(|write| format!("{write} (not known whether it was done)")).collect())
+/// Each rule of the pairs whose rules do not all say the same.
+#[must_use]
+pub fn split(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
+    let whole = |pair: &Pair| survey.serves(pair, &pair.first) || survey.serves(pair, &pair.second);
+    let pairs: Vec<&Pair> = survey.pairs.keys().filter(|pair| !whole(pair)).collect();
+    states(topology, survey, &pairs)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use blue_green::seen::topology::{
+    use crate::seen::topology::{
         Action, ActionKind, Condition, Forward, Listener, Rule, RuleId, Stickiness, TargetGroup, Weighted,
     };
 
     use super::*;
+    use crate::seen::ports;
+    use crate::seen::twins::survey;
 
     fn group(pair: usize, side: &str) -> String {
         format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/a-group-with-a-rather-long-{pair}-{side}/1")
@@ -163,9 +130,9 @@ mod tests {
             listeners: [listener(80, pairs, rules, moved), listener(8080, pairs, rules, 0)].map(|l| (l.port, l)).into(),
             groups: arns().map(named).collect(),
         };
-        let promotion = |pair| Promotion { promoted: group(pair, "b"), retired: group(pair, "a"), finishes: None };
-        let Ok(asked) = Parameters::parse(r#"{"ElbName":"shop"}"#) else { return Vec::new() };
-        states(&topology, &asked, &(0..pairs).map(promotion).collect::<Vec<_>>())
+        let Ok(survey) = survey(&topology, &ports::DEFAULT) else { return Vec::new() };
+        let pairs: Vec<&Pair> = survey.pairs.keys().collect();
+        states(&topology, &survey, &pairs)
     }
 
     #[test]
