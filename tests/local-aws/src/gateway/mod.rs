@@ -13,6 +13,7 @@ mod rounds;
 mod serve;
 mod throttle;
 mod upstream;
+mod xml;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -10,7 +10,7 @@ use local_aws::world::{Created, Pair, Rule, path};
 
 use crate::{idle_pair, world};
 
-fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
+pub fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
     let group = |name: &str, weight| {
         let group = created.group(name).unwrap();
         TargetGroupTuple::builder().target_group_arn(group).weight(weight).build()
@@ -21,7 +21,7 @@ fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
         .build()
 }
 
-fn action(forward: ForwardActionConfig) -> Action {
+pub fn action(forward: ForwardActionConfig) -> Action {
     Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build()
 }
 

@@ -7,7 +7,10 @@ mod lambda;
 mod limits;
 mod load_balancers;
 mod log;
+mod rules;
 mod services;
+mod tags;
+mod throttling;
 mod worlds;
 
 use std::time::Duration;
