@@ -44,3 +44,9 @@ pub(super) fn list<'a>(body: &'a str, name: &str) -> Result<Option<List<'a>>> {
     let items = ends.windows(2).map(|bounds| &body[bounds[0]..bounds[1]]).collect();
     Ok(Some(List { head: &body[..ends[0]], items, tail: &body[ends[ends.len() - 1]..] }))
 }
+
+/// The text of the first element with this name.
+pub(super) fn text<'a>(xml: &'a str, element: &str) -> Option<&'a str> {
+    let (_, rest) = xml.split_once(&format!("<{element}>"))?;
+    Some(rest.split_once('<')?.0)
+}

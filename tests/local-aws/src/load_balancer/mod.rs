@@ -160,6 +160,11 @@ impl LoadBalancer {
         Ok(())
     }
 
+    /// A client of the API behind all gateways: nothing counts, delays or breaks its calls.
+    pub(crate) fn api(&self) -> &Client {
+        &self.0.elb
+    }
+
     /// The health of a group's targets; none for a group that is not there.
     #[must_use]
     pub fn health(&self, group_arn: &str) -> Vec<TargetState> {

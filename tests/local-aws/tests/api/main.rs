@@ -9,6 +9,8 @@ mod load_balancers;
 mod log;
 mod rules;
 mod services;
+mod stale;
+mod tag_faults;
 mod tags;
 mod throttling;
 mod worlds;
