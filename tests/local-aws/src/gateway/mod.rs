@@ -19,6 +19,7 @@ mod xml;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
@@ -78,6 +79,8 @@ struct Inner {
     faults: faults::Faults,
     rounds: rounds::Rounds,
     stale: stale::Stale,
+    /// Whether actions and their groups come in another order than they were written in.
+    reordered: AtomicBool,
     /// The most items of a page; AWS's own page sizes where none is given.
     page_size: Mutex<Option<usize>>,
     throttle: Mutex<Option<Arc<Throttle>>>,
@@ -102,6 +105,7 @@ impl Gateway {
             faults: faults::Faults::default(),
             rounds: rounds::Rounds::default(),
             stale: stale::Stale::default(),
+            reordered: AtomicBool::new(false),
             page_size: Mutex::default(),
             throttle: Mutex::default(),
             kills: Mutex::default(),
@@ -138,6 +142,12 @@ impl Gateway {
     /// Makes pages smaller than AWS's.
     pub fn set_page_size(&self, size: Option<usize>) {
         *lock(&self.0.inner.page_size) = size;
+    }
+
+    /// Answers the actions of rules and listeners, and the groups of an action, in another order than they were written in, as
+    /// ELB does at times. The operator reads them as they were written.
+    pub fn set_reordered(&self, on: bool) {
+        self.0.inner.reordered.store(on, Ordering::Relaxed);
     }
 
     /// Turns ELB's throttling on, with full buckets, or off.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -23,7 +24,7 @@ use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
 use super::log::{Call, lock};
 use super::request::Request;
-use super::{Inner, health, limits, paging, policy, tags};
+use super::{Inner, health, limits, paging, policy, tags, xml};
 
 /// What the caller gets.
 enum Outcome {
@@ -175,7 +176,7 @@ impl Inner {
         }
         self.stale.written(before);
         if !request.by_operator() {
-            answer = self.stale.shown(answer, request)?;
+            answer = self.reorder(self.stale.shown(answer, request)?, request)?;
         }
         if request.action == "DescribeTargetHealth" {
             return Ok(health::describe(request, &self.backends.load_balancer));
@@ -193,6 +194,17 @@ impl Inner {
             Some(page) => page.cut(answer, request),
             None => Ok(answer),
         }
+    }
+
+    /// Turns the lists round whose order means nothing.
+    fn reorder(&self, answer: Answer, request: &Request) -> Result<Answer> {
+        if !self.reordered.load(Ordering::Relaxed) || !["DescribeRules", "DescribeListeners"].contains(&request.action.as_str()) {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = xml::reversed(std::str::from_utf8(&body)?, "TargetGroups")?;
+        let body = xml::reversed(&xml::reversed(&body, "Actions")?, "DefaultActions")?;
+        Ok(Response::from_parts(parts, body.into()))
     }
 
     fn service_changed(&self, request: &Request) {

@@ -45,8 +45,42 @@ pub(super) fn list<'a>(body: &'a str, name: &str) -> Result<Option<List<'a>>> {
     Ok(Some(List { head: &body[..ends[0]], items, tail: &body[ends[ends.len() - 1]..] }))
 }
 
+/// An answer with the items of every list of this name in reverse. Lists of one name do not lie inside each other.
+///
+/// # Errors
+/// A list that does not end.
+pub(super) fn reversed(body: &str, name: &str) -> Result<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let (mut rest, mut out) = (body, String::new());
+    while let Some(at) = rest.find(&open) {
+        let Some(end) = rest[at..].find(&close) else { bail!("a list {name} without its end: {body}") };
+        let end = at + end + close.len();
+        let Some(List { head, items, tail }) = list(&rest[at..end], name)? else { bail!("no list {name} in {body}") };
+        out.extend([&rest[..at], head].into_iter().chain(items.into_iter().rev()).chain([tail]));
+        rest = &rest[end..];
+    }
+    Ok(out + rest)
+}
+
 /// The text of the first element with this name.
 pub(super) fn text<'a>(xml: &'a str, element: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{element}>"))?;
     Some(rest.split_once('<')?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{reversed, text};
+
+    #[test]
+    fn every_list_of_a_name_is_turned_round_and_nothing_else() -> anyhow::Result<()> {
+        let body =
+            "<A><L><member>1<M><member>x</member></M></member><member>2</member></L></A><L></L><B>b</B><L><member>3</member></L>";
+        let turned =
+            "<A><L><member>2</member><member>1<M><member>x</member></M></member></L></A><L></L><B>b</B><L><member>3</member></L>";
+        assert_eq!(reversed(body, "L")?, turned);
+        assert_eq!(reversed(body, "None")?, body);
+        assert_eq!(text(body, "B"), Some("b"));
+        Ok(())
+    }
 }

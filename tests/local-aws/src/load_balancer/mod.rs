@@ -88,6 +88,8 @@ pub struct TargetState {
     pub reason: Option<String>,
     /// The reason as a sentence; none while healthy.
     pub description: Option<String>,
+    /// Whether a zonal shift keeps traffic away from it, whatever its state.
+    pub zonally_shifted: bool,
 }
 
 /// All load balancers of one account. Clones are the same ones; with the last the ports close.
@@ -197,6 +199,13 @@ impl LoadBalancer {
         let nodes = self.0.shared.nodes.load();
         // Every node has the same groups.
         nodes.first().and_then(|table| table.groups.get(group_arn)).map(|group| group.health()).unwrap_or_default()
+    }
+
+    /// Begins or ends a zonal shift, as far as one target goes: it stays healthy, and takes no traffic.
+    pub fn set_zonal_shift(&self, group_arn: &str, target: SocketAddr, away: bool) {
+        if let Some(group) = self.0.shared.nodes.load().first().and_then(|table| table.groups.get(group_arn)) {
+            group.shift(target, away);
+        }
     }
 
     /// Where a listener is served, named by its load balancer and its port as the API has it; none before a node has it.

@@ -4,8 +4,8 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::config::http::HttpResponse;
 use aws_sdk_elasticloadbalancingv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, ForwardActionConfig, RewriteConfig, RuleTransform, TargetGroupAttribute, TargetGroupStickinessConfig,
-    TargetGroupTuple, TransformTypeEnum, UrlRewriteConfig,
+    Action, ActionTypeEnum, AuthenticateCognitoActionConfig, ForwardActionConfig, RewriteConfig, RuleTransform,
+    TargetGroupAttribute, TargetGroupStickinessConfig, TargetGroupTuple, TransformTypeEnum, UrlRewriteConfig,
 };
 use local_aws::world::{Rule, World, host, path};
 
@@ -161,4 +161,32 @@ async fn errors_are_a_400_with_a_code() {
 /// The HTTP status of an error, and its code.
 fn told<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> (u16, String) {
     (error.raw_response().unwrap().status().as_u16(), error.code().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn actions_and_groups_can_come_in_another_order() {
+    let world = world().await;
+    let cognito = AuthenticateCognitoActionConfig::builder()
+        .user_pool_arn("arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_a")
+        .user_pool_client_id("client")
+        .user_pool_domain("shop")
+        .build();
+    let sign_in = Action::builder().r#type(ActionTypeEnum::AuthenticateCognito).authenticate_cognito_config(cognito);
+    let rule = Rule::new(1, "shop", [path("/a")]).after(sign_in.build());
+    let shop = world.load_balancer("shop").ports(443, 8443).pair(idle_pair("shop")).rule(rule).create().await.unwrap();
+    let elb = Client::new(&once(&world).await);
+    world.gateway.set_reordered(true);
+    let rule = elb.describe_rules().rule_arns(&shop.rules[&(443, 1)]).send().await.unwrap().rules()[0].clone();
+    let types: Vec<_> = rule.actions().iter().map(|action| (action.order(), action.r#type().unwrap().as_str())).collect();
+    assert_eq!(types, [(Some(2), "forward"), (Some(1), "authenticate-cognito")]);
+    let groups = |action: &Action| {
+        let groups = action.forward_config().unwrap().target_groups();
+        groups.iter().map(|group| (group.target_group_arn().unwrap().to_owned(), group.weight())).collect::<Vec<_>>()
+    };
+    let [live, test] = ["shop-code1", "shop-code2"].map(|name| shop.group(name).unwrap().to_owned());
+    assert_eq!(groups(&rule.actions()[0]), [(test.clone(), Some(0)), (live.clone(), Some(100))]);
+    let listener = elb.describe_listeners().listener_arns(&shop.listeners[&443]).send().await.unwrap().listeners()[0].clone();
+    assert_eq!(groups(&listener.default_actions()[0]), [(test, Some(0)), (live, Some(100))]);
+    // What was read is what may be written.
+    elb.modify_rule().rule_arn(&shop.rules[&(443, 1)]).set_actions(Some(rule.actions().to_vec())).send().await.unwrap();
 }
