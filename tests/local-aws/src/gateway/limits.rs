@@ -1,4 +1,4 @@
-//! What AWS refuses and ministack accepts, as far as the call alone shows it. What depends on what is there is refused in
+//! What AWS refuses and ministack accepts, as far as the call itself shows it. What depends on what is there is refused in
 //! `tests/local-aws/ministack/`.
 //!
 //! Sources: the service models elasticloadbalancingv2 2015-12-01 and ecs 2014-11-13 (tag patterns, page sizes, items a call),

@@ -170,7 +170,7 @@ impl<'a> LoadBalancerSpec<'a> {
         self
     }
 
-    /// Once it is made, changes of rules go live in batches, as on AWS, in the whole world.
+    /// Once it is made, changes of rules go live in batches, as on AWS. This holds for every load balancer of the world.
     #[must_use]
     pub fn batches(mut self, batches: Batches) -> Self {
         self.batches = Some(batches);

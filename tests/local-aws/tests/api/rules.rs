@@ -145,21 +145,25 @@ async fn errors_are_a_400_with_a_code() {
     let gone = |arn: &str| format!("{}0", arn);
     let turned = || action(forward(&shop, [0, 100]));
     let found = [
-        told(elb.describe_load_balancers().names("none").send().await.unwrap_err()),
-        told(elb.describe_listeners().load_balancer_arn(gone(&shop.arn)).send().await.unwrap_err()),
-        told(elb.describe_rules().listener_arn(gone(&shop.listeners[&80])).send().await.unwrap_err()),
-        told(elb.modify_listener().listener_arn(gone(&shop.listeners[&80])).default_actions(turned()).send().await.unwrap_err()),
-        told(elb.describe_rules().rule_arns(gone(&shop.rules[&(80, 1)])).send().await.unwrap_err()),
-        told(elb.modify_rule().rule_arn(gone(&shop.rules[&(80, 1)])).actions(turned()).send().await.unwrap_err()),
-        told(elb.describe_target_groups().names("none").send().await.unwrap_err()),
-        told(elb.describe_target_health().target_group_arn(gone(shop.group("shop-code1").unwrap())).send().await.unwrap_err()),
+        status_and_code(elb.describe_load_balancers().names("none").send().await.unwrap_err()),
+        status_and_code(elb.describe_listeners().load_balancer_arn(gone(&shop.arn)).send().await.unwrap_err()),
+        status_and_code(elb.describe_rules().listener_arn(gone(&shop.listeners[&80])).send().await.unwrap_err()),
+        status_and_code(
+            elb.modify_listener().listener_arn(gone(&shop.listeners[&80])).default_actions(turned()).send().await.unwrap_err(),
+        ),
+        status_and_code(elb.describe_rules().rule_arns(gone(&shop.rules[&(80, 1)])).send().await.unwrap_err()),
+        status_and_code(elb.modify_rule().rule_arn(gone(&shop.rules[&(80, 1)])).actions(turned()).send().await.unwrap_err()),
+        status_and_code(elb.describe_target_groups().names("none").send().await.unwrap_err()),
+        status_and_code(
+            elb.describe_target_health().target_group_arn(gone(shop.group("shop-code1").unwrap())).send().await.unwrap_err(),
+        ),
     ];
     let names = ["LoadBalancer", "LoadBalancer", "Listener", "Listener", "Rule", "Rule", "TargetGroup", "TargetGroup"];
     assert_eq!(found, names.map(|name| (400, format!("{name}NotFound"))));
 }
 
 /// The HTTP status of an error, and its code.
-fn told<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> (u16, String) {
+fn status_and_code<E: ProvideErrorMetadata>(error: SdkError<E, HttpResponse>) -> (u16, String) {
     (error.raw_response().unwrap().status().as_u16(), error.code().unwrap_or_default().to_owned())
 }
 

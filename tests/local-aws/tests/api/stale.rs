@@ -118,7 +118,7 @@ async fn an_edit_by_hand_is_shown_late_too() {
 }
 
 #[tokio::test]
-async fn every_other_read_can_be_late_alone() {
+async fn only_every_other_read_can_be_late() {
     let shop = Shop::new().await;
     shop.write_tag("0").await;
     shop.world.gateway.set_stale_reads(Some(StaleReads::all(NEVER).every_other()));
