@@ -89,13 +89,13 @@ impl Statement {
         for (operator, conditions) in condition {
             for (key, values) in conditions {
                 match (operator.as_str(), key.as_str()) {
+                    ("ForAllValues:StringLike", "aws:TagKeys") => {
+                        tag_keys = Some(values.into_vec().iter().map(|pattern| WildMatch::new(pattern)).collect());
+                    }
                     ("ForAllValues:StringEquals", "aws:TagKeys") => {
                         let values = values.into_vec();
-                        ensure!(!values.iter().any(|key| key.contains(['*', '?'])), "{sid}: StringEquals knows no wildcards");
+                        ensure!(values.iter().all(|key| !key.contains(['*', '?'])), "{sid}: StringEquals takes no patterns");
                         tag_keys = Some(values.iter().map(|key| WildMatch::new(key)).collect());
-                    }
-                    ("ForAllValues:StringLike", "aws:TagKeys") => {
-                        tag_keys = Some(values.into_vec().iter().map(|key| WildMatch::new(key)).collect());
                     }
                     _ => bail!("{sid}: condition {operator} on {key} is not known"),
                 }
