@@ -28,11 +28,32 @@ def check_actions(actions, load_balancer, protocol):
             raise Refused("TargetGroupNotFound", f"Target group '{arn}' not found")
         if others := attached(arn) - {load_balancer}:
             raise Refused("TargetGroupAssociationLimit", f"Target group '{arn}' is already associated with {', '.join(others)}")
-    sticky = [arn for arn in groups_of(last) if _attribute(arn, "stickiness.enabled") == "true"]
-    forward = last.get("ForwardConfig") or {}
-    if sticky and len(groups_of(last)) > 1 and str(forward["TargetGroupStickinessConfig"].get("Enabled")).lower() != "true":
-        raise Refused("InvalidConfigurationRequest", f"Target group '{sticky[0]}' has sticky targets: "
-                      "the action must enable target group stickiness, since it names several groups")
+    check_stickiness(last)
+
+
+def check_stickiness(action):
+    """Group stickiness: its duration, and that sticky targets need it where groups share an action (aws-load-balancer-controller#2734)."""
+    sticky = (action.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+    seconds = sticky.get("DurationSeconds")
+    if seconds is not None and not _is_on(sticky):
+        raise Refused("ValidationError", "DurationSeconds may be given only where target group stickiness is enabled")
+    if seconds is not None and not 1 <= int(seconds) <= 604800:
+        raise Refused("ValidationError", f"DurationSeconds '{seconds}' must be between 1 and 604800")
+    if len(groups_of(action)) < 2:
+        return
+    for arn in groups_of(action):
+        if _attribute(arn, "stickiness.enabled") != "true":
+            continue
+        if _attribute(arn, "stickiness.type") == "app_cookie":
+            raise Refused("InvalidConfigurationRequest", f"Target group '{arn}' has application-based stickiness, "
+                          "which weighted target groups do not support")
+        if not _is_on(sticky):
+            raise Refused("InvalidConfigurationRequest", f"Target group '{arn}' has sticky targets: "
+                          "the action must enable target group stickiness, since it names several groups")
+
+
+def _is_on(sticky):
+    return str(sticky.get("Enabled")).lower() == "true"
 
 
 def keep_secrets(params, prefix, before):
@@ -183,10 +204,24 @@ def _targets(params):
     return arn, [{"Id": t["Id"], "Port": t.get("Port", default)} for t in alb._parse_targets_param(params)]
 
 
+def modify_target_group_attributes(params):
+    arn = alb._p(params, "TargetGroupArn")
+    wanted = {item["Key"]: item["Value"] for item in tree(params, "Attributes") or []}
+    for rule in alb._rules.values() if wanted.get("stickiness.enabled") == "true" else []:
+        for action in rule["Actions"]:
+            shares = arn in groups_of(action) and len(groups_of(action)) > 1
+            if shares and not _is_on(action["ForwardConfig"]["TargetGroupStickinessConfig"]):
+                raise Refused("InvalidConfigurationRequest", "This target group appears behind a rule with group stickiness disabled "
+                              f"({rule['RuleArn']}). You must enable group stickiness before enabling target stickiness")
+    return alb._modify_tg_attrs(params)
+
+
 def add_tags(params):
     new = {tag["Key"] for tag in alb._parse_tags(params)}
     for arn in alb._parse_member_list(params, "ResourceArns"):
-        if len(new | {tag["Key"] for tag in alb._tags.get(arn, [])}) > 50:
+        keys = new | {tag["Key"] for tag in alb._tags.get(arn, [])}
+        # Those that AWS itself puts on a resource do not count.
+        if sum(not key.startswith("aws:") for key in keys) > 50:
             raise Refused("TooManyTags", f"'{arn}' may have at most 50 tags")
     return alb._add_tags(params)
 
@@ -232,6 +267,6 @@ def install():
         "SetRulePriorities": set_rule_priorities, "DescribeRules": describe_rules,
         "DescribeLoadBalancers": describe_load_balancers, "DeleteLoadBalancer": delete_load_balancer,
         "DescribeTargetGroups": describe_target_groups, "DeleteTargetGroup": delete_target_group,
-        "RegisterTargets": register_targets, "DeregisterTargets": deregister_targets, "AddTags": add_tags,
+        "ModifyTargetGroupAttributes": modify_target_group_attributes, "RegisterTargets": register_targets, "DeregisterTargets": deregister_targets, "AddTags": add_tags,
     }
     alb._ACTION_MAP.update({name: _answering(handler) for name, handler in calls.items()})

@@ -56,7 +56,21 @@ def describe_services(data):
              "runningTaskCount": deployment["runningCount"], "pendingTaskCount": deployment["pendingCount"]}
             for deployment in service["deployments"] if deployment["runningCount"] + deployment["pendingCount"]
         ]
+        if (service.get("deploymentController") or {}).get("type", "ECS") != "ECS":
+            # CODE_DEPLOY and EXTERNAL: what runs are task sets (botocore: ecs/2014-11-13, Service).
+            service["taskSets"] = [_task_set(service, deployment) for deployment in service["deployments"]]
+            service["deployments"] = []
     return json_response(shown)
+
+
+def _task_set(service, deployment):
+    desired, running, pending = (deployment[key] for key in ("desiredCount", "runningCount", "pendingCount"))
+    return {"id": deployment["id"], "serviceArn": service["serviceArn"], "clusterArn": service["clusterArn"],
+            "taskSetArn": f"{service['serviceArn'].replace(':service/', ':task-set/')}/{deployment['id']}",
+            "status": deployment["status"], "taskDefinition": deployment["taskDefinition"], "computedDesiredCount": desired,
+            "runningCount": running, "pendingCount": pending, "loadBalancers": service["loadBalancers"],
+            "createdAt": deployment["createdAt"], "scale": {"value": 100.0, "unit": "PERCENT"},
+            "stabilityStatus": "STEADY_STATE" if running == desired and not pending else "STABILIZING"}
 
 
 def describe_service_revisions(data):

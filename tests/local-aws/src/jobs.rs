@@ -185,6 +185,9 @@ fn succeeded(result: SuccessResult) -> Result<(String, JobState), ServiceError> 
     if let Some(name) = output_variables.keys().find(|name| name.is_empty() || !name.chars().all(legal)) {
         return Err(constraint(name, "outputVariables", "Map keys must satisfy regular expression pattern: [A-Za-z0-9@\\-_]+"));
     }
+    for (name, value) in &output_variables {
+        check_length(&format!("outputVariables.{name}"), Some(value), OUTPUT_VARIABLES)?;
+    }
     if continuation_token.is_some() && !output_variables.is_empty() {
         return Err(invalid("output variables cannot be given together with a continuation token".to_owned()));
     }

@@ -86,6 +86,9 @@ fn name(kind: FaultKind) -> &'static str {
         FaultKind::HangAfter => "no answer, call done",
         FaultKind::CutAnswer => "answer cut in half",
         FaultKind::AccessDenied => "access denied",
+        FaultKind::FirstTag => "one of several tags lands",
+        FaultKind::FirstTagReset => "one of several tags lands, answer lost",
+        FaultKind::TagsWiped(_) => "tags wiped just before the call",
         FaultKind::Refused(code) => code,
     }
 }

@@ -26,6 +26,16 @@ impl ServiceError {
         Self { status: 400, code, message: message.into() }
     }
 
+    /// An error with a code of a test's choice. Elastic Load Balancing sends two of its codes with a status of their own.
+    pub fn of_test(code: &'static str) -> Self {
+        let status = match code {
+            "PriorRequestNotComplete" => 429,
+            "HealthUnavailable" => 500,
+            _ => 400,
+        };
+        Self { status, code, message: "refused by a test".to_owned() }
+    }
+
     /// What a service says when calls come too fast. ELB's code has no suffix, and is a 400 all the same.
     pub fn throttled(request: &Request) -> Self {
         Self::new(if is_query(request) { "Throttling" } else { "ThrottlingException" }, "Rate exceeded")
@@ -59,6 +69,11 @@ impl ServiceError {
             _ => ("InternalFailure", "The request processing has failed because of an unknown error."),
         };
         Self { status, code, message: message.to_owned() }
+    }
+
+    /// The local AWS itself is broken: whoever reads the product's error should see that.
+    pub fn broken(error: &anyhow::Error) -> Self {
+        Self { status: 500, code: "InternalFailure", message: format!("the local AWS: {error:#}") }
     }
 
     /// The error as the service's protocol writes it.

@@ -78,12 +78,20 @@ pub enum FaultKind {
     CutAnswer,
     /// The caller lacks the permission.
     AccessDenied,
-    /// The service refuses the call with this code (HTTP 400), without effect.
+    /// The service refuses the call with this code, without effect. The HTTP status is the one that the code comes with.
     Refused(&'static str),
+    /// Of the tags of an AddTags call only the first one lands; the call succeeds. Any other call is not harmed.
+    FirstTag,
+    /// Of the tags of an AddTags call only the first one lands, and the connection is reset. For any other call this is
+    /// [`FaultKind::ResetAfter`].
+    FirstTagReset,
+    /// Just before the call, somebody who does not know them removes all tags whose keys begin so from all target groups.
+    /// The call itself is not harmed.
+    TagsWiped(&'static str),
 }
 
 impl FaultKind {
-    /// Every fault but a code of the test's choice, for sweeps.
+    /// Every fault that harms any call, but a code of the test's choice: for sweeps.
     pub const ALL: [Self; 11] = [
         Self::KillBefore,
         Self::KillAfter,
@@ -98,9 +106,18 @@ impl FaultKind {
         Self::AccessDenied,
     ];
 
-    /// Whether the call takes effect in spite of the fault.
+    /// The faults of tags, which leave most calls unharmed: of an AddTags call the first tag lands, or all tags of this
+    /// project are wiped just before the call.
+    pub const TAGS: [Self; 3] = [Self::FirstTag, Self::FirstTagReset, Self::TagsWiped("bluegreen:")];
+
+    /// Whether the call takes effect in spite of the fault, if only in part.
     pub fn takes_effect(self) -> bool {
-        matches!(self, Self::KillAfter | Self::ResetAfter | Self::HangAfter | Self::CutAnswer)
+        match self {
+            Self::KillAfter | Self::ResetAfter | Self::HangAfter | Self::CutAnswer => true,
+            Self::FirstTag | Self::FirstTagReset | Self::TagsWiped(_) => true,
+            Self::KillBefore | Self::ResetBefore | Self::Status500 | Self::Status503 | Self::Throttled => false,
+            Self::Hang | Self::AccessDenied | Self::Refused(_) => false,
+        }
     }
 }
 

@@ -39,6 +39,7 @@ fn named(states: &[TargetState], id: &str, port: Option<u16>) -> Vec<TargetState
         state: "unused".to_owned(),
         reason: Some("Target.NotRegistered".to_owned()),
         description: Some("Target is not registered to the target group".to_owned()),
+        zonally_shifted: false,
     }]
 }
 
@@ -46,13 +47,17 @@ fn member(target: &TargetState) -> String {
     let element = |name: &str, value: &Option<String>| {
         value.as_deref().map(|value| format!("<{name}>{}</{name}>", escape(value))).unwrap_or_default()
     };
+    let shifted = "<AdministrativeOverride><State>zonal_shift_active</State>\
+        <Reason>AdministrativeOverride.ZonalShiftActive</Reason><Description>Zonal shift is active for the target</Description>\
+        </AdministrativeOverride>";
     format!(
         "<member><HealthCheckPort>{port}</HealthCheckPort><Target><Id>{}</Id><Port>{port}</Port></Target>\
-         <TargetHealth><State>{}</State>{}{}</TargetHealth></member>",
+         <TargetHealth><State>{}</State>{}{}</TargetHealth>{}</member>",
         escape(target.id.as_str()),
         target.state,
         element("Reason", &target.reason),
         element("Description", &target.description),
+        if target.zonally_shifted { shifted } else { "" },
         port = target.port,
     )
 }

@@ -1,5 +1,5 @@
 //! The only endpoint the product sees. It passes every call on to ministack, answers for CodePipeline and for target health,
-//! enforces AWS's limits and the roles' policies, keeps a log, and can break, delay or hold the n-th call.
+//! enforces AWS's limits and the roles' policies, keeps a log, and can break, delay or hold the n-th call, and make reads come late.
 
 mod answer;
 mod faults;
@@ -11,11 +11,15 @@ mod policy;
 mod request;
 mod rounds;
 mod serve;
+mod stale;
+pub(crate) mod tags;
 mod throttle;
 mod upstream;
+mod xml;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
@@ -29,6 +33,7 @@ pub use log::Call;
 pub(crate) use log::lock;
 pub use policy::Policy;
 pub use request::{Caller, OPERATOR};
+pub use stale::StaleReads;
 
 use crate::connections::each_connection;
 use crate::ecs::Runner;
@@ -73,6 +78,9 @@ struct Inner {
     log: log::Log,
     faults: faults::Faults,
     rounds: rounds::Rounds,
+    stale: stale::Stale,
+    /// Whether actions and their groups come in another order than they were written in.
+    reordered: AtomicBool,
     /// The most items of a page; AWS's own page sizes where none is given.
     page_size: Mutex<Option<usize>>,
     throttle: Mutex<Option<Arc<Throttle>>>,
@@ -96,6 +104,8 @@ impl Gateway {
             log: log::Log::default(),
             faults: faults::Faults::default(),
             rounds: rounds::Rounds::default(),
+            stale: stale::Stale::default(),
+            reordered: AtomicBool::new(false),
             page_size: Mutex::default(),
             throttle: Mutex::default(),
             kills: Mutex::default(),
@@ -134,6 +144,12 @@ impl Gateway {
         *lock(&self.0.inner.page_size) = size;
     }
 
+    /// Answers the actions of rules and listeners, and the groups of an action, in another order than they were written in, as
+    /// ELB does at times. The operator reads them as they were written.
+    pub fn set_reordered(&self, on: bool) {
+        self.0.inner.reordered.store(on, Ordering::Relaxed);
+    }
+
     /// Turns ELB's throttling on, with full buckets, or off.
     pub fn set_throttling(&self, on: bool) {
         *lock(&self.0.inner.throttle) = on.then(|| Arc::new(Throttle::full()));
@@ -142,6 +158,11 @@ impl Gateway {
     /// Turns ELB's throttling on, with buckets that somebody else empties just before the first call of each: it is refused.
     pub fn set_throttling_emptied(&self) {
         *lock(&self.0.inner.throttle) = Some(Arc::new(Throttle::emptied()));
+    }
+
+    /// Makes reads come late from now on, or no more: writes before are seen as they are. The operator always reads what is there.
+    pub fn set_stale_reads(&self, setting: Option<StaleReads>) {
+        self.0.inner.stale.set(setting);
     }
 
     /// Holds every call of a role against these policies from now on. A role that was never given any may do everything.

@@ -1,22 +1,24 @@
 //! Pages: ministack answers lists whole, AWS in pages. Sources: the API references of Elastic Load Balancing (PageSize 1 to 400,
 //! Marker, NextMarker) and of Amazon ECS (maxResults, nextToken). DescribeTags and DescribeTargetHealth have no pages.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use hyper::Response;
-use quick_xml::events::Event;
 use serde_json::Value;
 
 use super::answer::{Answer, ServiceError};
 use super::request::Request;
+use super::xml;
 
 /// A list that comes in pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Paged {
     /// The element or field that holds the items.
     list: &'static str,
-    /// What AWS answers in a page unless asked for less.
+    /// What AWS answers in a page unless asked for more or less.
     default: usize,
+    /// The most that can be asked for.
+    most: usize,
 }
 
 /// What the caller wants of the list.
@@ -28,17 +30,17 @@ pub(super) struct Page {
 }
 
 fn paged(request: &Request) -> Option<Paged> {
-    let (list, default) = match (request.service.as_str(), request.action.as_str()) {
-        ("elasticloadbalancing", "DescribeLoadBalancers") => ("LoadBalancers", 400),
-        ("elasticloadbalancing", "DescribeListeners") => ("Listeners", 400),
-        ("elasticloadbalancing", "DescribeRules") => ("Rules", 400),
-        ("elasticloadbalancing", "DescribeTargetGroups") => ("TargetGroups", 400),
-        ("ecs", "ListServices") => ("serviceArns", 10),
-        ("ecs", "ListClusters") => ("clusterArns", 100),
-        ("ecs", "ListTasks") => ("taskArns", 100),
+    let (list, default, most) = match (request.service.as_str(), request.action.as_str()) {
+        ("elasticloadbalancing", "DescribeLoadBalancers") => ("LoadBalancers", 400, 400),
+        ("elasticloadbalancing", "DescribeListeners") => ("Listeners", 400, 400),
+        ("elasticloadbalancing", "DescribeRules") => ("Rules", 400, 400),
+        ("elasticloadbalancing", "DescribeTargetGroups") => ("TargetGroups", 400, 400),
+        ("ecs", "ListServices") => ("serviceArns", 10, 100),
+        ("ecs", "ListClusters") => ("clusterArns", 100, 100),
+        ("ecs", "ListTasks") => ("taskArns", 100, 100),
         _ => return None,
     };
-    Some(Paged { list, default })
+    Some(Paged { list, default, most })
 }
 
 /// The page that a call asks for, none where its answer has no pages. `most` makes pages smaller than AWS's.
@@ -63,7 +65,7 @@ pub(super) fn wanted(request: &Request, most: Option<usize>) -> Result<Option<Pa
             )
         })?,
     };
-    let size = size.unwrap_or(paged.default).min(paged.default).min(most.unwrap_or(usize::MAX)).max(1);
+    let size = size.unwrap_or(paged.default).min(paged.most).min(most.unwrap_or(usize::MAX)).max(1);
     Ok(Some(Page { paged, first, size }))
 }
 
@@ -93,35 +95,14 @@ impl Page {
 
     fn cut_xml(self, body: &[u8]) -> Result<String> {
         let body = std::str::from_utf8(body)?;
-        let list = self.paged.list;
-        let mut reader = quick_xml::Reader::from_str(body);
-        // Where each item ends, and where the first begins.
-        let (mut ends, mut depth, mut inside) = (Vec::new(), 0_usize, false);
-        loop {
-            match reader.read_event()? {
-                Event::Start(tag) if !inside && tag.name().as_ref() == list => {
-                    inside = true;
-                    ends.push(reader.buffer_position() as usize);
-                }
-                Event::Start(_) if inside => depth += 1,
-                Event::End(_) if inside && depth == 0 => break,
-                Event::End(_) if inside => {
-                    depth -= 1;
-                    if depth == 0 {
-                        ends.push(reader.buffer_position() as usize);
-                    }
-                }
-                // An empty list: <Rules/>.
-                Event::Empty(tag) if !inside && tag.name().as_ref() == list => return Ok(body.to_owned()),
-                Event::Eof => bail!("an answer without {list}: {body}"),
-                _ => {}
-            }
-        }
-        let all = ends.len() - 1;
-        let (from, to) = (self.first.min(all), (self.first + self.size).min(all));
-        let close = format!("</{list}>");
-        let tail = &body[ends[all] + close.len()..];
-        let next = self.next(all).map(|next| format!("<NextMarker>{next}</NextMarker>")).unwrap_or_default();
-        Ok(format!("{}{}{close}{next}{tail}", &body[..ends[0]], &body[ends[from]..ends[to]]))
+        let name = self.paged.list;
+        let Some(xml::List { head, items, tail }) = xml::list(body, name)? else {
+            return Ok(body.to_owned());
+        };
+        let (from, to) = (self.first.min(items.len()), (self.first + self.size).min(items.len()));
+        let close = format!("</{name}>");
+        let rest = tail.strip_prefix(close.as_str()).context("a list without its end")?;
+        let next = self.next(items.len()).map(|next| format!("<NextMarker>{next}</NextMarker>")).unwrap_or_default();
+        Ok(format!("{head}{}{close}{next}{rest}", items[from..to].concat()))
     }
 }

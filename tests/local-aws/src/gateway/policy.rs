@@ -109,7 +109,10 @@ impl Statement {
     fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
         self.actions.iter().any(|allowed| allowed.matches(action))
             && self.resources.iter().any(|allowed| allowed.matches(resource))
-            && self.tag_keys.as_ref().is_none_or(|allowed| tag_keys.iter().all(|key| allowed.iter().any(|known| known.matches(key))))
+            && self
+                .tag_keys
+                .as_ref()
+                .is_none_or(|allowed| tag_keys.iter().all(|key| allowed.iter().any(|known| known.matches(key))))
     }
 }
 
@@ -171,4 +174,34 @@ fn user_pools(request: &Request) -> Vec<&str> {
 fn values(request: &Request, wanted: impl Fn(&str) -> bool) -> Vec<&str> {
     let Parameters::Query(pairs) = &request.parameters else { return Vec::new() };
     pairs.iter().filter(|(name, _)| wanted(name)).map(|(_, value)| value.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Policy;
+
+    fn policy(operator: &str, keys: &str) -> anyhow::Result<Policy> {
+        let statement = format!(
+            r#"{{"Sid":"Tag","Effect":"Allow","Action":"elasticloadbalancing:AddTags","Resource":"*",
+                "Condition":{{"{operator}":{{"aws:TagKeys":{keys}}}}}}}"#
+        );
+        Policy::read(&format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#), "1", "eu-central-1")
+    }
+
+    #[test]
+    fn a_tag_key_is_allowed_by_its_name_or_by_a_wildcard() -> anyhow::Result<()> {
+        let add = |policy: &Policy, keys: &[&str]| policy.allows("elasticloadbalancing:AddTags", "any", keys);
+        let like = policy("ForAllValues:StringLike", r#"["bluegreen:*","Image"]"#)?;
+        assert!(add(&like, &["bluegreen:flip.1.2", "Image"]) && add(&like, &[]));
+        assert!(!add(&like, &["bluegreen:flip.1.2", "Team"]) && !add(&like, &["Images"]));
+        let equals = policy("ForAllValues:StringEquals", r#"["Image"]"#)?;
+        assert!(add(&equals, &["Image"]) && !add(&equals, &["image"]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_could_allow_by_mistake_is_no_policy() {
+        assert!(policy("ForAllValues:StringEquals", r#"["bluegreen:*"]"#).is_err());
+        assert!(policy("StringLike", r#"["bluegreen:*"]"#).is_err());
+    }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -23,7 +24,7 @@ use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
 use super::log::{Call, lock};
 use super::request::Request;
-use super::{Inner, health, limits, paging, policy};
+use super::{Inner, health, limits, paging, policy, tags, xml};
 
 /// What the caller gets.
 enum Outcome {
@@ -97,11 +98,16 @@ impl Inner {
         outcome
     }
 
-    async fn handle_counted(&self, parts: &Parts, body: Bytes, request: &Request) -> Outcome {
+    async fn handle_counted(&self, parts: &Parts, mut body: Bytes, request: &Request) -> Outcome {
         let call = self.log.arrive(request);
         self.rounds.hold(&call).await;
         self.faults.hold(&call).await;
         let fault = self.faults.strike(&call);
+        if let Some(FaultKind::TagsWiped(prefix)) = fault
+            && let Err(error) = tags::wipe_all(self.backends.load_balancer.api(), prefix).await
+        {
+            return Outcome::Answer(ServiceError::broken(&error).answer(request));
+        }
         let refusal = match fault {
             Some(FaultKind::KillBefore) => {
                 self.kill(&call);
@@ -113,9 +119,13 @@ impl Inner {
             Some(FaultKind::Status503) => Some(ServiceError::server(503)),
             Some(FaultKind::Throttled) => Some(ServiceError::throttled(request)),
             Some(FaultKind::AccessDenied) => Some(ServiceError::access_denied(request)),
-            Some(FaultKind::Refused(code)) => Some(ServiceError::new(code, "refused by a test")),
+            Some(FaultKind::Refused(code)) => Some(ServiceError::of_test(code)),
             _ => self.throttled(request).or_else(|| self.denied(request)),
         };
+        let partly = matches!(fault, Some(FaultKind::FirstTag | FaultKind::FirstTagReset));
+        if partly && request.action == "AddTags" {
+            body = tags::only_first(&body);
+        }
         let answer = match refusal {
             Some(error) => error.answer(request),
             None => {
@@ -128,7 +138,7 @@ impl Inner {
                 self.kill(&call);
                 return Outcome::Silence;
             }
-            Some(FaultKind::ResetAfter) => return Outcome::Reset,
+            Some(FaultKind::ResetAfter | FaultKind::FirstTagReset) => return Outcome::Reset,
             Some(FaultKind::HangAfter) => return Outcome::Silence,
             _ => {}
         }
@@ -150,11 +160,7 @@ impl Inner {
         }
         match self.pass_on(parts, body, request, page_size).await {
             Ok(answer) => answer,
-            // The local AWS itself is broken: whoever reads the product's error should see that.
-            Err(error) => {
-                let message = format!("the local AWS: {error:#}");
-                ServiceError { status: 500, code: "InternalFailure", message }.answer(request)
-            }
+            Err(error) => ServiceError::broken(&error).answer(request),
         }
     }
 
@@ -163,9 +169,14 @@ impl Inner {
             Ok(page) => page,
             Err(error) => return Ok(error.answer(request)),
         };
-        let answer = self.upstream.pass_on(parts, body).await?;
+        let before = self.stale.before(&self.upstream, parts, request).await?;
+        let mut answer = self.upstream.pass_on(parts, body).await?;
         if !answer.status().is_success() {
             return Ok(answer);
+        }
+        self.stale.written(before);
+        if !request.by_operator() {
+            answer = self.reorder(self.stale.shown(answer, request)?, request)?;
         }
         if request.action == "DescribeTargetHealth" {
             return Ok(health::describe(request, &self.backends.load_balancer));
@@ -183,6 +194,17 @@ impl Inner {
             Some(page) => page.cut(answer, request),
             None => Ok(answer),
         }
+    }
+
+    /// Turns the lists round whose order means nothing.
+    fn reorder(&self, answer: Answer, request: &Request) -> Result<Answer> {
+        if !self.reordered.load(Ordering::Relaxed) || !["DescribeRules", "DescribeListeners"].contains(&request.action.as_str()) {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = xml::reversed(std::str::from_utf8(&body)?, "TargetGroups")?;
+        let body = xml::reversed(&xml::reversed(&body, "Actions")?, "DefaultActions")?;
+        Ok(Response::from_parts(parts, body.into()))
     }
 
     fn service_changed(&self, request: &Request) {

@@ -141,7 +141,7 @@ impl Group {
     /// group health). Where some are still initial, nothing does.
     pub fn choose(&self, preferred: impl Fn(&Target) -> bool) -> Choice {
         let states: Vec<_> = self.targets.iter().map(|t| (t, t.state())).filter(|(_, s)| !s.is_draining()).collect();
-        let mut candidates: Vec<_> = states.iter().filter(|(_, s)| *s == State::Healthy).map(|(t, _)| *t).collect();
+        let mut candidates: Vec<_> = states.iter().filter(|(t, _)| lock(&t.health).takes_traffic()).map(|(t, _)| *t).collect();
         if states.iter().all(|(_, s)| *s == State::Unhealthy) {
             candidates = states.iter().map(|(t, _)| *t).collect();
         }
@@ -156,6 +156,13 @@ impl Group {
     /// Cookies name a group by this: the tail of its ARN, `name/hash`.
     pub fn name(&self) -> &str {
         self.arn.split_once("targetgroup/").map_or(self.arn.as_str(), |(_, name)| name)
+    }
+
+    /// Begins or ends a zonal shift for a target.
+    pub fn shift(&self, target: SocketAddr, away: bool) {
+        for target in self.targets.iter().filter(|known| known.address == Some(target)) {
+            lock(&target.health).shift(away);
+        }
     }
 
     /// Every target in the API's words.

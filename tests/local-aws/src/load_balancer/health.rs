@@ -51,11 +51,22 @@ pub(super) struct Health {
     passes: u32,
     failures: u32,
     problem: Option<Problem>,
+    zonally_shifted: bool,
 }
 
 impl Health {
     pub fn new(state: State) -> Self {
-        Self { state, passes: 0, failures: 0, problem: None }
+        Self { state, passes: 0, failures: 0, problem: None, zonally_shifted: false }
+    }
+
+    /// Whether traffic is kept away from its zone.
+    pub fn shift(&mut self, away: bool) {
+        self.zonally_shifted = away;
+    }
+
+    /// Whether it takes traffic.
+    pub fn takes_traffic(&self) -> bool {
+        self.state == State::Healthy && !self.zonally_shifted
     }
 
     pub fn state(&self) -> State {
@@ -102,7 +113,8 @@ impl Health {
             }
             (State::Unhealthy, _) => ("unhealthy", Some("Target.FailedHealthChecks"), Some("Health checks failed".to_owned())),
         };
-        TargetState { id: id.to_owned(), port, state: state.to_owned(), reason: reason.map(str::to_owned), description }
+        let (state, reason, zonally_shifted) = (state.to_owned(), reason.map(str::to_owned), self.zonally_shifted);
+        TargetState { id: id.to_owned(), port, state, reason, description, zonally_shifted }
     }
 }
 

@@ -4,11 +4,14 @@
 //! no rule forwards to is unused and not probed; when a rule names it again its targets are initial, and take no traffic before
 //! the group's threshold of probes has passed. A group all of whose targets were probed and found unhealthy fails open.
 //!
+//! Rules are in force when the API's answer is given, which most tests want, or later, in [`Batches`], as on AWS.
+//!
 //! Not played: WebSockets, HTTP/2, rule transforms, targets that speak TLS, cross-zone matters.
 
 mod answer;
 mod condition;
 mod cookies;
+mod deploy;
 mod forward;
 mod group;
 mod health;
@@ -21,20 +24,21 @@ mod tls;
 mod turns;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     time::Duration,
 };
 
 use anyhow::{Result, bail};
-use arc_swap::ArcSwap;
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::Client;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-pub use self::read::Scope;
+pub use self::{deploy::Batches, read::Scope};
 use self::{
+    deploy::{Fleet, Rules},
     forward::Forwarder,
     group::{Group, Settings, lock},
     probe::Prober,
@@ -84,6 +88,8 @@ pub struct TargetState {
     pub reason: Option<String>,
     /// The reason as a sentence; none while healthy.
     pub description: Option<String>,
+    /// Whether a zonal shift keeps traffic away from it, whatever its state.
+    pub zonally_shifted: bool,
 }
 
 /// All load balancers of one account. Clones are the same ones; with the last the ports close.
@@ -98,10 +104,18 @@ struct Inner {
     authority: Arc<Authority>,
     /// By the listener's ARN.
     doors: Mutex<HashMap<String, Door>>,
-    /// What was last read; held while reading, so that readings do not overtake each other.
-    reading: tokio::sync::Mutex<Reading>,
+    /// Held while reading, so that readings do not overtake each other.
+    state: tokio::sync::Mutex<State>,
+    /// Whether every node has the rules that the API holds.
+    even: watch::Sender<bool>,
     /// What has changed since a reading last began.
     stale: Mutex<Scope>,
+}
+
+/// What was last read, and how far the nodes have followed it.
+struct State {
+    reading: Reading,
+    fleet: Fleet,
 }
 
 impl LoadBalancer {
@@ -112,7 +126,7 @@ impl LoadBalancer {
     /// The API's, and ports that cannot be bound.
     pub async fn start(upstream: SdkConfig, options: impl Into<Options>) -> Result<Self> {
         let options = options.into();
-        let shared = Shared { table: ArcSwap::from_pointee(Table::default()), forwarder: Forwarder::new(options.patience) };
+        let shared = Shared::new(Forwarder::new(options.patience));
         let this = Self(Arc::new(Inner {
             elb: Client::new(&upstream),
             options,
@@ -120,14 +134,15 @@ impl LoadBalancer {
             prober: Prober::new(),
             authority: Arc::new(Authority::new()?),
             doors: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
+            state: tokio::sync::Mutex::new(State { reading: Reading::default(), fleet: Fleet::new() }),
+            even: watch::Sender::new(true),
             stale: Mutex::default(),
         }));
         this.reload().await?;
         Ok(this)
     }
 
-    /// Follows the API as it is now. When this returns, requests are routed by it.
+    /// Follows the API as it is now. When this returns, requests are routed by it, or rules are on their way in a batch.
     ///
     /// # Errors
     /// The API's, a rule that this load balancer cannot play, and ports that cannot be bound. The former table stays in force.
@@ -145,12 +160,12 @@ impl LoadBalancer {
             let mut stale = lock(&self.0.stale);
             *stale = stale.and(scope);
         }
-        let mut reading = self.0.reading.lock().await;
+        let mut state = self.0.state.lock().await;
         // Whoever held the lock before may have read this change already: a reading that began after it did.
         let scope = std::mem::take(&mut *lock(&self.0.stale));
         if let Err(error) = async {
-            reading.refresh(&self.0.elb, scope).await?;
-            self.0.follow(&reading).await
+            state.reading.refresh(&self.0.elb, scope).await?;
+            self.0.follow(&mut state, scope, &Arc::downgrade(&self.0)).await
         }
         .await
         {
@@ -160,17 +175,44 @@ impl LoadBalancer {
         Ok(())
     }
 
+    /// Deploys changes of rules in batches from now on, or at once. The nodes begin with what the API holds.
+    pub async fn set_batches(&self, batches: Option<Batches>) {
+        let mut state = self.0.state.lock().await;
+        state.fleet.deploy_in(batches);
+        self.0.publish(&state);
+    }
+
+    /// Waits until every node has the rules that the API holds.
+    pub async fn deployed(&self) {
+        // The sender is held here: waiting cannot fail.
+        let _ = self.0.even.subscribe().wait_for(|even| *even).await;
+    }
+
+    /// A client of the API behind all gateways: nothing counts, delays or breaks its calls.
+    pub(crate) fn api(&self) -> &Client {
+        &self.0.elb
+    }
+
     /// The health of a group's targets; none for a group that is not there.
     #[must_use]
     pub fn health(&self, group_arn: &str) -> Vec<TargetState> {
-        self.0.shared.table.load().groups.get(group_arn).map(|group| group.health()).unwrap_or_default()
+        let nodes = self.0.shared.nodes.load();
+        // Every node has the same groups.
+        nodes.first().and_then(|table| table.groups.get(group_arn)).map(|group| group.health()).unwrap_or_default()
     }
 
-    /// Where a listener is served, named by its load balancer and its port as the API has it.
+    /// Begins or ends a zonal shift, as far as one target goes: it stays healthy, and takes no traffic.
+    pub fn set_zonal_shift(&self, group_arn: &str, target: SocketAddr, away: bool) {
+        if let Some(group) = self.0.shared.nodes.load().first().and_then(|table| table.groups.get(group_arn)) {
+            group.shift(target, away);
+        }
+    }
+
+    /// Where a listener is served, named by its load balancer and its port as the API has it; none before a node has it.
     #[must_use]
     pub fn address(&self, load_balancer_name: &str, listener_port: u16) -> Option<SocketAddr> {
-        let table = self.0.shared.table.load();
-        let mut listeners = table.listeners.iter();
+        let nodes = self.0.shared.nodes.load();
+        let mut listeners = nodes.iter().flat_map(|table| table.listeners.iter());
         let (arn, _) = listeners.find(|(_, l)| l.load_balancer == load_balancer_name && l.port == listener_port)?;
         lock(&self.0.doors).get(arn).map(|door| door.address)
     }
@@ -216,24 +258,13 @@ impl LoadBalancer {
 }
 
 impl Inner {
-    /// Brings table and ports in line with a reading.
-    async fn follow(&self, reading: &Reading) -> Result<()> {
-        let listeners = table::listeners(reading)?;
-        let before = self.shared.table.load_full();
-        let attached = table::attached(reading);
-        let mut groups = HashMap::new();
-        for group in &reading.groups {
-            let Some(arn) = group.target_group_arn() else { continue };
-            let settings = Settings::read(group, reading.attributes.get(arn), self.options.speed_up);
-            let targets = reading.targets.get(arn).into_iter().flatten();
-            let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
-            let targets: Vec<_> = targets.filter_map(|t| Some((t.id()?.to_owned(), port(t.port())?))).collect();
-            let before = before.groups.get(arn).map(Arc::as_ref);
-            let group = Group::new(before, arn, settings, attached.contains(arn), &targets, &self.prober);
-            groups.insert(arn.to_owned(), Arc::new(group));
+    /// Brings nodes and ports in line with what was read anew.
+    async fn follow(&self, state: &mut State, scope: Scope, this: &Weak<Self>) -> Result<()> {
+        if scope >= Scope::Routing {
+            state.fleet.change(table::listeners(&state.reading)?, this);
         }
-        let wanted: Vec<_> = listeners.iter().map(|(arn, l)| (arn.clone(), l.port, l.https)).collect();
-        self.shared.table.store(Arc::new(Table { listeners, groups }));
+        self.publish(state);
+        let wanted: Vec<_> = state.fleet.latest().iter().map(|(arn, l)| (arn.clone(), l.port, l.https)).collect();
         lock(&self.doors).retain(|arn, _| wanted.iter().any(|(w, ..)| w == arn));
         for (arn, port, https) in wanted {
             if !lock(&self.doors).contains_key(&arn) {
@@ -243,5 +274,28 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Makes what the nodes have, and what was read of the groups, the tables that requests are answered by.
+    fn publish(&self, state: &State) {
+        let State { reading, fleet } = state;
+        let before = self.shared.nodes.load_full();
+        let before = before.first().map(|table| Arc::clone(&table.groups)).unwrap_or_default();
+        let attached: HashSet<&str> = fleet.nodes().flat_map(|node| table::attached(&node.listeners)).collect();
+        let mut groups = HashMap::new();
+        for group in &reading.groups {
+            let Some(arn) = group.target_group_arn() else { continue };
+            let settings = Settings::read(group, reading.attributes.get(arn), self.options.speed_up);
+            let targets = reading.targets.get(arn).into_iter().flatten();
+            let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+            let targets: Vec<_> = targets.filter_map(|t| Some((t.id()?.to_owned(), port(t.port())?))).collect();
+            let before = before.get(arn).map(Arc::as_ref);
+            let group = Group::new(before, arn, settings, attached.contains(arn), &targets, &self.prober);
+            groups.insert(arn.to_owned(), Arc::new(group));
+        }
+        let groups = Arc::new(groups);
+        let table = |node: &Rules| Table { listeners: Arc::clone(&node.listeners), groups: Arc::clone(&groups) };
+        self.shared.nodes.store(Arc::new(fleet.nodes().map(table).collect()));
+        self.even.send_replace(fleet.is_even());
     }
 }

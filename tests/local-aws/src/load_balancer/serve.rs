@@ -3,7 +3,10 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use anyhow::{Context, Result};
@@ -28,8 +31,23 @@ use crate::connections::each_connection;
 
 /// What every connection needs.
 pub(super) struct Shared {
-    pub table: ArcSwap<Table>,
-    pub forwarder: Forwarder,
+    /// The nodes' tables: one at least.
+    pub nodes: ArcSwap<Vec<Table>>,
+    /// How many requests there were: they go to the nodes in turn.
+    requests: AtomicUsize,
+    forwarder: Forwarder,
+}
+
+impl Shared {
+    pub fn new(forwarder: Forwarder) -> Self {
+        Self { nodes: ArcSwap::from_pointee(vec![Table::default()]), requests: AtomicUsize::new(0), forwarder }
+    }
+
+    /// The table of the node whose turn it is.
+    fn table(&self) -> Option<Table> {
+        let nodes = self.nodes.load();
+        nodes.get(self.requests.fetch_add(1, Ordering::Relaxed) % nodes.len().max(1)).cloned()
+    }
 }
 
 /// An open listener; dropping it closes the port and its connections.
@@ -86,14 +104,14 @@ async fn converse(
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// One request, by the table as it is now: an open connection follows a rule's change at its next request.
+/// One request, by a node's table as it is now: an open connection follows a rule's change at its next request.
 async fn respond(
     shared: &Shared,
     arn: &str,
     client: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
-    let table = shared.table.load_full();
+    let table = shared.table().ok_or(io::ErrorKind::NotConnected)?;
     // An error closes the connection, which is what clients of a deleted listener meet.
     let listener = table.listeners.get(arn).ok_or(io::ErrorKind::NotConnected)?;
     let authority = request.headers().get(HOST).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();

@@ -1,10 +1,7 @@
-//! The routing table: what the API holds, arranged for answering requests. Built anew at each reload and swapped whole, so
-//! that a request sees either all of a change or nothing of it.
+//! The routing table of a node: the rules it has and the groups that there are, arranged for answering requests. Made anew at
+//! each change and swapped whole, so that a request sees either all of a change or nothing of it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, Result};
 use aws_sdk_elasticloadbalancingv2::types::{self, Action};
@@ -16,13 +13,15 @@ use super::{
     turns::Turns,
 };
 
-/// All listeners and groups of one account.
-#[derive(Default)]
+/// All listeners of one account, by ARN.
+pub(super) type Listeners = HashMap<String, Listener>;
+
+/// The listeners and groups of one account, as one node has them.
+#[derive(Clone, Default)]
 pub(super) struct Table {
-    /// By ARN.
-    pub listeners: HashMap<String, Listener>,
-    /// By ARN.
-    pub groups: HashMap<String, Arc<Group>>,
+    pub listeners: Arc<Listeners>,
+    /// By ARN. Every node has the same ones.
+    pub groups: Arc<HashMap<String, Arc<Group>>>,
 }
 
 /// One listener with its rules in the order of evaluation, the default one last.
@@ -53,7 +52,7 @@ impl Listener {
 ///
 /// # Errors
 /// A listener or rule that this load balancer cannot play.
-pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> {
+pub(super) fn listeners(reading: &Reading) -> Result<Listeners> {
     let mut listeners = HashMap::new();
     for listener in &reading.listeners {
         let arn = listener.listener_arn().context("a listener without ARN")?;
@@ -75,10 +74,9 @@ pub(super) fn listeners(reading: &Reading) -> Result<HashMap<String, Listener>> 
 }
 
 /// The groups that some rule or default action forwards to. Any weight counts, also 0 (ELB: a group is in use while an action names it).
-pub(super) fn attached(reading: &Reading) -> HashSet<&str> {
-    let defaults = reading.listeners.iter().flat_map(|listener| listener.default_actions());
-    let rules = reading.rules.keys().flat_map(|listener| own_rules(reading, listener)).flat_map(|rule| rule.actions());
-    defaults.chain(rules).flat_map(weights).map(|(arn, _)| arn).collect()
+pub(super) fn attached(listeners: &Listeners) -> impl Iterator<Item = &str> {
+    let actions = listeners.values().flat_map(|listener| &listener.rules).flat_map(|rule| &rule.actions);
+    actions.flat_map(weights).map(|(arn, _)| arn)
 }
 
 /// The groups of a forward action with their weights, from either of its two shapes; nothing for other actions.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{Execution, Pipeline};
 use crate::gateway::Call;
@@ -118,7 +118,7 @@ impl Pipeline {
     /// Runs an action to its end. What it exports is known to the execution from then on.
     ///
     /// # Errors
-    /// Where a variable was exported by nobody, or the function cannot be started. A job that fails is no error here.
+    /// Where a variable was exported by nobody, the parameters are too long, or the function cannot be started. A job that fails is no error here.
     pub async fn invoke(&self, execution: &mut Execution, action: &Action) -> Result<Invoked> {
         self.invoke_again_after(execution, action, async || {}).await
     }
@@ -134,6 +134,8 @@ impl Pipeline {
         wait: impl AsyncFnMut(),
     ) -> Result<Invoked> {
         let parameters = execution.resolve(action.user_parameters)?;
+        let length = parameters.chars().count();
+        ensure!((1..=1000).contains(&length), "UserParameters take 1 to 1,000 characters, not {length}: {parameters}");
         let job = self.world.jobs.create_job(&parameters);
         let event = self.world.jobs.event(&job).to_string();
         self.world.gateway.reset_calls();

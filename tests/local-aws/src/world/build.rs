@@ -13,6 +13,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::World;
 use crate::app::{App, colour_of};
+use crate::load_balancer::Batches;
 
 /// How long targets may take to become healthy.
 const HEALTHY: Duration = Duration::from_secs(60);
@@ -98,6 +99,7 @@ pub struct LoadBalancerSpec<'a> {
     pairs: Vec<Pair>,
     rules: Vec<Rule>,
     single: bool,
+    batches: Option<Batches>,
 }
 
 /// A load balancer that was made.
@@ -130,7 +132,8 @@ type Side = usize;
 
 impl<'a> LoadBalancerSpec<'a> {
     pub(super) fn new(world: &'a World, name: &str) -> Self {
-        Self { world, name: name.to_owned(), ports: Vec::new(), pairs: Vec::new(), rules: Vec::new(), single: false }
+        let (ports, pairs, rules) = (Vec::new(), Vec::new(), Vec::new());
+        Self { world, name: name.to_owned(), ports, pairs, rules, single: false, batches: None }
     }
 
     /// The account it will be in, for the ARNs of what it needs besides.
@@ -164,6 +167,13 @@ impl<'a> LoadBalancerSpec<'a> {
     #[must_use]
     pub fn single_group_forwards(mut self) -> Self {
         self.single = true;
+        self
+    }
+
+    /// Once it is made, changes of rules go live in batches, as on AWS. This holds for every load balancer of the world.
+    #[must_use]
+    pub fn batches(mut self, batches: Batches) -> Self {
+        self.batches = Some(batches);
         self
     }
 
@@ -213,6 +223,9 @@ impl<'a> LoadBalancerSpec<'a> {
             for side in [0, 1].into_iter().filter(|side| pair.targets[*side] > 0) {
                 self.world.load_balancer.wait_healthy(created.group(&group_name(pair, side))?, HEALTHY).await?;
             }
+        }
+        if self.batches.is_some() {
+            self.world.load_balancer.set_batches(self.batches).await;
         }
         Ok(created)
     }

@@ -24,7 +24,7 @@ pub use build::{Created, LoadBalancerSpec, Pair, Rule, host, path};
 
 use crate::app::App;
 use crate::ecs::Runner;
-use crate::gateway::{Backends, Gateway, OPERATOR, Policy, lock};
+use crate::gateway::{Backends, Gateway, OPERATOR, Policy, lock, tags};
 use crate::jobs::Jobs;
 use crate::lambda::Lambda;
 use crate::load_balancer::{LoadBalancer, PortPolicy};
@@ -255,6 +255,17 @@ impl World {
     /// The API's.
     pub async fn snapshot(&self) -> Result<String> {
         snapshot::take(self).await
+    }
+
+    /// Removes all tags whose keys begin so from these groups, as tools do that do not know them. [`FaultKind::TagsWiped`] does
+    /// it at a call of the test's choice.
+    ///
+    /// [`FaultKind::TagsWiped`]: crate::gateway::FaultKind::TagsWiped
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn wipe_tags(&self, groups: &[&str], prefix: &str) -> Result<()> {
+        tags::wipe(&self.elb(), groups, prefix).await
     }
 
     fn keep(&self, app: App) {

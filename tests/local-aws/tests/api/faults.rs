@@ -73,6 +73,8 @@ async fn every_fault_does_what_it_says() {
             FaultKind::Throttled => "400 Throttling",
             FaultKind::CutAnswer => "answer broken",
             FaultKind::AccessDenied => "403 AccessDenied",
+            // None of these is in ALL.
+            FaultKind::FirstTag | FaultKind::FirstTagReset | FaultKind::TagsWiped(_) => "done",
             FaultKind::Refused(code) => code,
         };
         let answer = match expected {
@@ -125,4 +127,19 @@ async fn access_denied_names_the_action_and_the_resource() {
             world.account()
         )
     );
+}
+
+#[tokio::test]
+async fn a_refusal_has_the_status_that_its_code_comes_with() {
+    let world = world().await;
+    let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
+    for (code, expected) in [
+        ("RuleNotFound", "400 RuleNotFound"),
+        ("PriorRequestNotComplete", "429 PriorRequestNotComplete"),
+        ("HealthUnavailable", "500 HealthUnavailable"),
+    ] {
+        world.gateway.reset_calls();
+        world.gateway.inject(Fault::once(At::Call(1), FaultKind::Refused(code)));
+        assert_eq!(write(&world, shop.group("shop-code1").unwrap(), "value").await, expected);
+    }
 }

@@ -55,8 +55,25 @@ async fn a_result_beyond_the_limits_is_refused_and_the_job_goes_on() {
     for text in [String::new(), "x".repeat(2049)] {
         assert_eq!(summary(text).await.unwrap_err().code(), Some("ValidationException"));
     }
-    let variables = client.put_job_success_result().job_id(&job).output_variables("not legal", "x").send().await;
-    assert_eq!(variables.unwrap_err().code(), Some("ValidationException"));
+    for (name, value) in [("not legal", "x"), ("", "x"), ("Empty", "")] {
+        let variables = client.put_job_success_result().job_id(&job).output_variables(name, value).send().await;
+        assert_eq!(variables.unwrap_err().code(), Some("ValidationException"), "{name:?} {value:?}");
+    }
+    let external = ExecutionDetails::builder().external_execution_id("x".repeat(1501)).build();
+    let percent = ExecutionDetails::builder().percent_complete(101).build();
+    for details in [external, percent] {
+        let refused = client.put_job_success_result().job_id(&job).execution_details(details).send().await;
+        assert_eq!(refused.unwrap_err().code(), Some("ValidationException"));
+    }
+    for token in [String::new(), "x".repeat(2049)] {
+        let refused = client.put_job_success_result().job_id(&job).continuation_token(token).send().await;
+        assert_eq!(refused.unwrap_err().code(), Some("ValidationException"));
+    }
+    let both = client.put_job_success_result().job_id(&job).continuation_token("next").output_variables("Live", "Code2");
+    assert_eq!(both.send().await.unwrap_err().code(), Some("ValidationException"));
+    let unknown = FailureDetails::builder().r#type(FailureType::from("Refused")).message("x").build().unwrap();
+    let failure = client.put_job_failure_result().job_id(&job).failure_details(unknown).send().await;
+    assert_eq!(failure.unwrap_err().code(), Some("ValidationException"));
     let long = FailureDetails::builder().r#type(FailureType::JobFailed).message("x".repeat(5001)).build().unwrap();
     let failure = client.put_job_failure_result().job_id(&job).failure_details(long).send().await;
     assert_eq!(failure.unwrap_err().code(), Some("ValidationException"));

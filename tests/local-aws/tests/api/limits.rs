@@ -1,12 +1,8 @@
-//! Pages, limits and throttling.
+//! Pages, and how much a call may ask for.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
-
+use aws_sdk_ecs::types::ContainerDefinition;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::Tag;
-use futures::future::join_all;
 use local_aws::world::{Rule, path};
 
 use crate::{idle_pair, once, world};
@@ -52,7 +48,34 @@ async fn ecs_lists_come_in_pages_of_ten() {
 }
 
 #[tokio::test]
-async fn a_call_names_at_most_twenty_resources() {
+async fn a_list_of_services_is_as_long_as_asked_for_and_ten_unless_asked() {
+    let world = world().await;
+    let ecs = aws_sdk_ecs::Client::new(&once(&world).await);
+    ecs.create_cluster().cluster_name("main").send().await.unwrap();
+    let container = ContainerDefinition::builder().name("web").image("registry.example/shop:v1").build();
+    ecs.register_task_definition().family("shop").container_definitions(container).send().await.unwrap();
+    for number in 0..11 {
+        let service = ecs.create_service().cluster("main").service_name(format!("s{number}")).task_definition("shop");
+        service.desired_count(0).send().await.unwrap();
+    }
+    let listed = async |most| ecs.list_services().cluster("main").set_max_results(most).send().await;
+    assert_eq!(listed(None).await.unwrap().service_arns().len(), 10);
+    assert_eq!(listed(Some(100)).await.unwrap().service_arns().len(), 11);
+    assert_eq!(listed(Some(101)).await.unwrap_err().code(), Some("InvalidParameterException"));
+    let described = async |count: usize| {
+        let names = (0..count).map(|number| format!("s{number}")).collect();
+        ecs.describe_services().cluster("main").set_services(Some(names)).send().await
+    };
+    assert_eq!(described(10).await.unwrap().services().len(), 10);
+    assert_eq!(described(11).await.unwrap_err().code(), Some("InvalidParameterException"));
+    let tasks = ecs.describe_tasks().cluster("main").set_tasks(Some(vec!["t".to_owned(); 101])).send().await;
+    assert_eq!(tasks.unwrap_err().code(), Some("InvalidParameterException"));
+    let revisions = ecs.describe_service_revisions().set_service_revision_arns(Some(vec!["r".to_owned(); 21])).send().await;
+    assert_eq!(revisions.unwrap_err().code(), Some("InvalidParameterException"));
+}
+
+#[tokio::test]
+async fn a_call_of_load_balancing_names_at_most_twenty_and_pages_hold_400() {
     let world = world().await;
     let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
     let elb = Client::new(&world.as_product().await);
@@ -60,47 +83,11 @@ async fn a_call_names_at_most_twenty_resources() {
     assert!(elb.describe_tags().set_resource_arns(arns(20)).send().await.is_ok());
     let refused = elb.describe_tags().set_resource_arns(arns(21)).send().await.unwrap_err();
     assert_eq!(refused.code(), Some("ValidationError"));
-}
-
-#[tokio::test]
-async fn tags_hold_what_aws_lets_them_hold() {
-    let world = world().await;
-    let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
-    let elb = Client::new(&world.as_product().await);
-    let write = async |key: String, value: String| {
-        let tag = Tag::builder().key(key).value(value).build();
-        elb.add_tags().resource_arns(&shop.arn).tags(tag).send().await.is_ok()
-    };
-    assert!(write("bluegreen:flip".into(), "v1 id a/1 b/2 2026-01-01T00:00:00Z + = . _ : / @ -".into()).await);
-    assert!(write("k".repeat(128), "v".repeat(256)).await);
-    assert!(!write("k".repeat(129), "v".into()).await);
-    assert!(!write("k".into(), "v".repeat(257)).await);
-    for illegal in ["a,b", "a{b", "a\"b", "a|b", "a\nb", "a#b"] {
-        assert!(!write("k".into(), illegal.into()).await, "{illegal:?}");
-    }
-}
-
-#[tokio::test]
-async fn calls_that_come_too_fast_are_throttled_with_elbs_code() {
-    let world = world().await;
-    let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
-    world.gateway.set_throttling(true);
-    let elb = Client::new(&once(&world).await);
-    // A bucket fills up again while it is emptied: side by side, calls come faster than it does.
-    let (mut served, mut codes) = (0, BTreeSet::new());
-    let full = Instant::now();
-    while codes.is_empty() && full.elapsed() < Duration::from_secs(60) {
-        let calls = (0..100).map(|_| elb.describe_rules().listener_arn(&shop.listeners[&80]).send());
-        for answer in join_all(calls).await {
-            match answer {
-                Ok(_) => served += 1,
-                Err(error) => _ = codes.insert(error.code().unwrap().to_owned()),
-            }
-        }
-    }
-    assert_eq!(codes.into_iter().collect::<Vec<_>>(), ["Throttling"]);
-    let most = 41.0 + 10.0 * full.elapsed().as_secs_f64();
-    assert!(served >= 40 && f64::from(served) <= most, "{served}, at most {most}");
-    world.gateway.set_throttling(false);
-    assert!(elb.describe_rules().listener_arn(&shop.listeners[&80]).send().await.is_ok());
+    let names = |count| Some(vec!["shop".to_owned(); count]);
+    assert!(elb.describe_load_balancers().set_names(names(20)).send().await.is_ok());
+    let refused = elb.describe_load_balancers().set_names(names(21)).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("ValidationError"));
+    let page = async |size| elb.describe_rules().listener_arn(&shop.listeners[&80]).page_size(size).send().await;
+    assert!(page(400).await.is_ok());
+    assert_eq!(page(401).await.unwrap_err().code(), Some("ValidationError"));
 }

@@ -3,14 +3,15 @@
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, AuthenticateOidcActionConfig, ForwardActionConfig, TargetDescription, TargetGroupStickinessConfig,
-    TargetGroupTuple, TargetHealthReasonEnum, TargetHealthStateEnum,
+    Action, ActionTypeEnum, AuthenticateOidcActionConfig, ForwardActionConfig, TargetAdministrativeOverrideStateEnum,
+    TargetDescription, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealthReasonEnum, TargetHealthStateEnum,
 };
+use local_aws::load::{Aim, Load};
 use local_aws::world::{Created, Pair, Rule, path};
 
 use crate::{idle_pair, world};
 
-fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
+pub fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
     let group = |name: &str, weight| {
         let group = created.group(name).unwrap();
         TargetGroupTuple::builder().target_group_arn(group).weight(weight).build()
@@ -21,7 +22,7 @@ fn forward(created: &Created, weights: [i32; 2]) -> ForwardActionConfig {
         .build()
 }
 
-fn action(forward: ForwardActionConfig) -> Action {
+pub fn action(forward: ForwardActionConfig) -> Action {
     Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build()
 }
 
@@ -163,4 +164,33 @@ async fn weights_are_at_most_999() {
     };
     assert_eq!(write([999, 0]).await, Ok(()));
     assert_eq!(write([1000, 0]).await, Err("ValidationError".to_owned()));
+}
+
+#[tokio::test]
+async fn a_zonally_shifted_target_stays_healthy_and_takes_no_traffic() {
+    let world = world().await;
+    let shop = world.load_balancer("shop").pair(Pair::new("shop").targets(2, 1)).create().await.unwrap();
+    let elb = Client::new(&world.as_product().await);
+    let group = shop.group("shop-code1").unwrap();
+    let targets = || world.load_balancer.health(group);
+    let address = |port| std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let ports = targets().into_iter().map(|target| target.port).collect::<Vec<u16>>();
+    let overrides = async || {
+        let read = elb.describe_target_health().target_group_arn(group).send().await.unwrap();
+        let told = read.target_health_descriptions().iter().map(|target| {
+            let healthy = target.target_health().unwrap().state() == Some(&TargetHealthStateEnum::Healthy);
+            (healthy, target.administrative_override().and_then(|found| found.state().cloned()))
+        });
+        told.collect::<Vec<_>>()
+    };
+    world.load_balancer.set_zonal_shift(group, address(ports[0]), true);
+    assert_eq!(overrides().await, [(true, Some(TargetAdministrativeOverrideStateEnum::ZonalShiftActive)), (true, None)]);
+    world.load_balancer.set_zonal_shift(group, address(ports[1]), true);
+    let load = Load::start(&[Aim::at("live", world.load_balancer.address("shop", 80).unwrap())]);
+    load.each_asked(2).await.unwrap();
+    assert!(load.stop().await.unwrap().statuses("live").into_keys().eq([Some(503)]));
+    world.load_balancer.set_zonal_shift(group, address(ports[1]), false);
+    let load = Load::start(&[Aim::at("live", world.load_balancer.address("shop", 80).unwrap())]);
+    load.each_asked(2).await.unwrap();
+    assert_eq!(load.stop().await.unwrap().failed(), 0);
 }

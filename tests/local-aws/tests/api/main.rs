@@ -7,7 +7,12 @@ mod lambda;
 mod limits;
 mod load_balancers;
 mod log;
+mod rules;
 mod services;
+mod stale;
+mod tag_faults;
+mod tags;
+mod throttling;
 mod worlds;
 
 use std::time::Duration;
