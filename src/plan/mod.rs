@@ -90,6 +90,23 @@ impl Plan {
         self.steps().next().is_none()
     }
 
+    /// The topology after every write of this plan: what AWS would hold.
+    #[must_use]
+    pub fn applied_to(&self, topology: &Topology) -> Topology {
+        let mut after = topology.clone();
+        for (_, step) in self.steps() {
+            step.write.apply_to(&mut after);
+        }
+        after
+    }
+
+    /// Adds the writes of a plan that comes after this one.
+    pub fn extend(&mut self, later: Self) {
+        for (phase, steps) in later.phases {
+            self.phases.entry(phase).or_default().extend(steps);
+        }
+    }
+
     fn push(&mut self, phase: Phase, pair: usize, write: Write) {
         self.phases.entry(phase).or_default().push(Step { pair, write, is_label: false });
     }

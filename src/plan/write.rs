@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::seen::topology::{Action, RuleId};
+use crate::seen::topology::{Action, RuleId, Topology};
 
 /// One write: one call on one resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +53,28 @@ impl Write {
         match self {
             Self::Tag { group, .. } | Self::Untag { group, .. } => group,
             Self::Actions { rule, .. } => rule.arn(),
+        }
+    }
+
+    /// Makes this write in a topology.
+    pub fn apply_to(&self, topology: &mut Topology) {
+        match self {
+            Self::Tag { group, tags, .. } => {
+                if let Some(group) = topology.groups.get_mut(group) {
+                    group.tags.extend(tags.iter().cloned());
+                }
+            }
+            Self::Untag { group, keys, .. } => {
+                if let Some(group) = topology.groups.get_mut(group) {
+                    group.tags.retain(|key, _| !keys.contains(key));
+                }
+            }
+            Self::Actions { rule, actions, .. } => {
+                let mut rules = topology.listeners.values_mut().flat_map(|listener| &mut listener.rules);
+                if let Some(found) = rules.find(|candidate| candidate.id == *rule) {
+                    found.actions.clone_from(actions);
+                }
+            }
         }
     }
 

@@ -12,12 +12,12 @@ use crate::release::decide::{Memory, Row, Turn, Why};
 use crate::release::id::Asker;
 use crate::release::several::{Decision, Member, decide_all};
 use crate::seen::topology::Topology;
-use crate::seen::twins::Survey;
+use crate::seen::twins::{Survey, survey};
 
 /// What a flip would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreseen {
-    /// Its first writes: the records and the rules.
+    /// Its writes: the records, the rules, the closing of the job with the labels.
     pub plan: Plan,
     /// Each pair with the group that would be live.
     pub would: Vec<Would>,
@@ -29,22 +29,20 @@ pub struct Foreseen {
 /// Why it would not be made.
 pub fn foresee(
     topology: &Topology,
-    survey: &Survey<'_>,
+    found: &Survey<'_>,
     asked: &Parameters,
     asker: &Asker,
     now: Timestamp,
 ) -> Result<Foreseen, NotMade> {
-    let looked = look(topology, survey, asked, asker, now)?;
-    let members: Vec<Member> = looked.iter().map(|looked| looked.member.clone()).collect();
-    let memory = vec![Memory { waited: true, ..Memory::default() }; members.len()];
-    let turns = match decide_all(&members, &memory) {
+    let looked = look(topology, found, asked, asker, now)?;
+    let turns = match decide_all(&members(&looked), &waited(&looked)) {
         Decision::Apply { turns, .. } => turns,
         Decision::Answer(turns) => turns.into_iter().enumerate().collect(),
         Decision::Wait => Vec::new(),
     };
     for (index, turn) in &turns {
         let Some(looked) = looked.get(*index) else { continue };
-        if let Some(why) = not_made(looked, turn).and_then(|why| NotMade::of(topology, survey, looked, &why)) {
+        if let Some(why) = not_made(looked, turn).and_then(|why| NotMade::of(topology, found, looked, &why)) {
             return Err(why);
         }
     }
@@ -56,8 +54,29 @@ pub fn foresee(
         })
     });
     let would = would.collect();
-    let turns: Vec<(usize, Turn)> = turns.into_iter().filter(|(_, turn)| matches!(turn, Turn::Set { .. })).collect();
-    Ok(Foreseen { plan: compose(topology, survey, &looked, &turns, Labels::Written), would })
+    let mut plan = compose(topology, found, &looked, &turns, Labels::Written);
+    let after = plan.applied_to(topology);
+    plan.extend(closing(&after, asked, asker, now)?);
+    Ok(Foreseen { plan, would })
+}
+
+/// What closes the job when every rule has been written; nothing where the first turn closed it already.
+fn closing(after: &Topology, asked: &Parameters, asker: &Asker, now: Timestamp) -> Result<Plan, NotMade> {
+    let survey = survey(after, &asked.ports)?;
+    let looked = look(after, &survey, asked, asker, now)?;
+    Ok(match decide_all(&members(&looked), &waited(&looked)) {
+        Decision::Apply { turns, .. } => Plan { notes: Vec::new(), ..compose(after, &survey, &looked, &turns, Labels::Written) },
+        Decision::Wait | Decision::Answer(_) => Plan::default(),
+    })
+}
+
+fn members(looked: &[Looked]) -> Vec<Member> {
+    looked.iter().map(|looked| looked.member.clone()).collect()
+}
+
+/// A job that has nothing to wait for.
+fn waited(looked: &[Looked]) -> Vec<Memory> {
+    vec![Memory { waited: true, ..Memory::default() }; looked.len()]
 }
 
 /// Why this turn makes no flip, where it makes none.

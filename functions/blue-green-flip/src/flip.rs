@@ -10,7 +10,6 @@ use blue_green::release::decide::{Memory, Row, Turn, Why};
 use blue_green::release::id::Digest;
 use blue_green::release::invocation::Invocation;
 use blue_green::release::several::{Decision, Member, decide_all};
-use blue_green::release::times::WAIT;
 use blue_green::report::Report;
 use blue_green::seen::topology::Topology;
 use blue_green::seen::twins::{Survey, survey};
@@ -148,9 +147,9 @@ impl<'a> Flip<'a> {
         let job = Digest::of(&self.request.asker.job);
         let last = looked.iter().filter_map(|looked| looked.member.view.journal.last_of_others(&job)).max();
         let Some(last) = last else { return Duration::ZERO };
-        let wait = SignedDuration::try_from(WAIT).unwrap_or_default();
+        let wait = SignedDuration::try_from(self.request.wait).unwrap_or_default();
         let left = wait - Timestamp::now().duration_since(last);
-        Duration::try_from(left).unwrap_or_default().min(WAIT)
+        Duration::try_from(left).unwrap_or_default().min(self.request.wait)
     }
 
     async fn act(

@@ -30,6 +30,7 @@ const LAST: Duration = Duration::from_millis(200);
 /// The function with its clients, made once for many invocations.
 pub struct Function {
     config: SdkConfig,
+    wait: Duration,
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecs: aws_sdk_ecs::Client,
     codepipeline: aws_sdk_codepipeline::Client,
@@ -38,12 +39,13 @@ pub struct Function {
 impl Function {
     /// The function on these settings.
     #[must_use]
-    pub fn new(config: SdkConfig) -> Self {
+    pub fn new(config: SdkConfig, wait: Duration) -> Self {
         Self {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             ecs: aws_sdk_ecs::Client::new(&config),
             codepipeline: aws_sdk_codepipeline::Client::new(&config),
             config,
+            wait,
         }
     }
 
@@ -109,6 +111,7 @@ impl Function {
             ecs: Ecs::new(self.ecs.clone(), Caller::until(work)),
             elb: self.elb.clone(),
             deadline: work,
+            wait: self.wait,
         };
         let (result, seen) = match request.asked.action {
             Action::Flip => flip::flip(&request).await,

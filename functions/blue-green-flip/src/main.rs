@@ -11,6 +11,7 @@ mod flip;
 mod handler;
 mod log;
 mod request;
+mod settings;
 mod tidy;
 
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -20,7 +21,8 @@ use serde_json::value::RawValue;
 async fn main() -> Result<(), lambda_runtime::Error> {
     log::start(|name| std::env::var(name).ok())?;
     let timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok())?;
-    let function = handler::Function::new(blue_green::aws::settings(timeout).await);
+    let wait = settings::wait(|name| std::env::var(name).ok())?;
+    let function = handler::Function::new(blue_green::aws::settings(timeout).await, wait);
     let function = &function;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         function.handle(&event.payload, &event.context).await

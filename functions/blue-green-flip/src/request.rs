@@ -1,6 +1,6 @@
 //! One request: what is asked, by whom, until when, and what it is done with.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
@@ -28,6 +28,8 @@ pub struct Request {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// Until when work is begun.
     pub deadline: Instant,
+    /// How long other jobs' plans are waited for, before this one is closed as not made.
+    pub wait: Duration,
 }
 
 /// What was read, and until when a plan made from it may be applied.

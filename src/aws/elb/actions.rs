@@ -88,9 +88,10 @@ fn write_forward(forward: &Forward) -> elb::ForwardActionConfig {
         .targets
         .iter()
         .map(|target| elb::TargetGroupTuple::builder().target_group_arn(&target.group).weight(target.weight).build());
+    // AWS takes a duration only where stickiness is on (ELB user guide, "Sticky sessions").
     let stickiness = elb::TargetGroupStickinessConfig::builder()
         .enabled(forward.stickiness.on)
-        .set_duration_seconds(forward.stickiness.seconds)
+        .set_duration_seconds(forward.stickiness.seconds.filter(|_| forward.stickiness.on))
         .build();
     elb::ForwardActionConfig::builder()
         .set_target_groups(Some(groups.collect()))
@@ -175,6 +176,7 @@ mod tests {
             .prop_map(|(arn, weight)| elb::TargetGroupTuple::builder().target_group_arn(arn).weight(weight).build());
         let sticky = (any::<bool>(), proptest::option::of(1..604_800_i32));
         (proptest::collection::vec(group, 1..=5), sticky).prop_map(|(groups, (on, seconds))| {
+            let seconds = seconds.filter(|_| on);
             let stickiness = elb::TargetGroupStickinessConfig::builder().enabled(on).set_duration_seconds(seconds).build();
             let config =
                 elb::ForwardActionConfig::builder().set_target_groups(Some(groups)).target_group_stickiness_config(stickiness);

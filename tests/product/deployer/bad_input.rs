@@ -148,14 +148,14 @@ async fn a_live_rule_without_a_twin_that_serves_the_test_side_is_refused() {
 #[tokio::test]
 async fn a_flip_that_was_begun_and_moved_nothing_is_refused_without_a_fence() {
     let stage = Stage::new().await;
-    stage.journal("exec-7", "shop-code2", "shop-code1").await;
+    stage.record("exec-7", "moving", "shop-code2", "shop-code1").await;
     let run = stage.deployer(&[]).await;
     run.ended(
         3,
         &[
-            "flip exec-7 of 2026-01-02T03:04:05Z was to make Code2",
+            "flip exec-7 to Code2 (target group shop-code2, image v2) is in progress since 2026-01-02T03:04:05Z",
             "Pass --execution",
-            "Key=bluegreen:flip,Value=- 'Key=bluegreen:past,Value=",
+            "deployer close-flip --elb shop",
         ],
     );
     assert_eq!(stage.read(), BUILT);

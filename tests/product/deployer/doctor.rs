@@ -107,7 +107,7 @@ async fn one_that_is_half_flipped() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
     stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
     let (what, mend) = blocks(&stage).await;
-    assert!(what.contains("the rules disagree about which version is live") && what.contains("no journal"), "{what}");
+    assert!(what.contains("the rules disagree about which version is live") && what.contains("no flip is in progress"), "{what}");
     assert!(what.contains("The command makes Code2 (target group shop-code2, image v2) live everywhere"), "{what}");
     assert!(mend.starts_with("aws elbv2 modify-rule") && !mend.contains("lambda"), "{mend}");
 }
@@ -115,10 +115,10 @@ async fn one_that_is_half_flipped() {
 #[tokio::test]
 async fn one_whose_flip_is_half_done_waits_for_its_end() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
-    stage.journal("exec-1", "shop-code2", "shop-code1").await;
+    stage.record("exec-1", "moving", "shop-code2", "shop-code1").await;
     stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
-    let told = "flip exec-1 (shop-code2 instead of shop-code1, since 2026-01-02T03:04:05Z) is half-done: \
-                moved: port 80, default action; not moved yet: ";
+    let told = "flip exec-1 (shop-code2 instead of shop-code1, since 2026-01-02T03:04:05Z) is in progress: \
+                moved: port 80, default action; not moved: ";
     for (verb, code) in [("doctor", 0), ("status", 0), ("plan", 0)] {
         let run = stage.deployer(&[verb, "--json"]).await;
         run.ended(code, &[]);
@@ -126,7 +126,7 @@ async fn one_whose_flip_is_half_done_waits_for_its_end() {
         let run = stage.deployer(&[verb]).await;
         let text = format!("{}{}", run.out, run.err).replace(['│', '┆'], " ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(told) && text.contains("Retry that job or approve again"), "{text}");
+        assert!(text.contains(told) && text.contains("press Retry"), "{text}");
         assert!(!text.contains("nothing tells which version is wanted"), "{text}");
     }
     let run = stage.deployer(&["plan"]).await;

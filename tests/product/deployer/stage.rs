@@ -79,6 +79,11 @@ impl Stage {
         self.deployer_with(&[("ELB_NAME", "shop")], arguments).await
     }
 
+    /// Runs the deployer in the folder with a person's credentials, which may do everything.
+    pub async fn as_person(&self, arguments: &[&str]) -> Run {
+        self.deployer_with(&[("ELB_NAME", "shop"), ("AWS_SESSION_TOKEN", local_aws::gateway::OPERATOR)], arguments).await
+    }
+
     /// Runs the deployer in the folder with these variables.
     pub async fn deployer_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
         let run = self.world.deployer(|command| {
@@ -133,14 +138,11 @@ impl Stage {
         self.world.elb().remove_tags().resource_arns(self.arn(group)).tag_keys(key).send().await.unwrap();
     }
 
-    /// Puts the journal of a flip on both groups of `shop`, as a flip does.
-    pub async fn journal(&self, id: &str, promoted: &str, retired: &str) {
-        let tail = |group: &str| self.arn(group).split_once(":targetgroup/").unwrap().1.to_owned();
-        let value = format!("v1 {id} {} {} {FIXED}", tail(promoted), tail(retired));
-        for group in [promoted, retired] {
-            self.set_tag(group, "bluegreen:flip", &value).await;
-            self.set_tag(group, "bluegreen:build", "-").await;
-        }
+    /// Puts the record of a flip on the group that it promotes: its first generation, by the job `job-1`.
+    pub async fn record(&self, id: &str, phase: &str, promoted: &str, retired: &str) {
+        let tail = self.arn(retired).split_once(":targetgroup/").unwrap().1.to_owned();
+        let key = format!("bluegreen:flip.{}.1", digest(id));
+        self.set_tag(promoted, &key, &format!("v1 {id} {} {phase} {tail} {FIXED}", digest("job-1"))).await;
     }
 
     /// Makes the default action of a listener forward with these weights.
@@ -161,20 +163,9 @@ impl Stage {
 
     /// Flips both default actions of `shop`, as a flip of this id would.
     pub async fn flip(&self, id: &str) {
-        self.journal(id, "shop-code2", "shop-code1").await;
+        self.record(id, "done", "shop-code2", "shop-code1").await;
         self.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
         self.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
-    }
-
-    /// The same, finished or made again by another one since: the first is among the earlier ids.
-    pub async fn flip_after(&self, first: &str, id: &str) {
-        self.flip(id).await;
-        let tail = self.arn("shop-code2").split_once(":targetgroup/").unwrap().1;
-        let digest = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let past = format!("{}.{}", &digest(first)[..10], &digest(tail)[..6]);
-        for group in ["shop-code1", "shop-code2"] {
-            self.set_tag(group, "bluegreen:past", &past).await;
-        }
     }
 
     /// An output without what differs from run to run: ARNs, ids, times.
@@ -225,6 +216,11 @@ impl Run {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
+}
+
+/// The digits that stand for an id in a tag key.
+pub fn digest(id: &str) -> String {
+    Sha256::digest(id).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text with `TIME` for every time but the one that tests write themselves.

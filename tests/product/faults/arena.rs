@@ -60,7 +60,7 @@ impl Arena {
                 .rule(Rule::new(20, "c", [path("/c/*")])),
         };
         let balancer = spec.create().await.unwrap();
-        let lambda = |call| world.lambda_with(PATIENT, [("CALL_TIMEOUT_MS", call)]).unwrap();
+        let lambda = |call| world.lambda_with(PATIENT, [("CALL_TIMEOUT_MS", call), ("WAIT_SECONDS", "0")]).unwrap();
         let (lambda, impatient) = (lambda(ANSWERED), lambda(UNANSWERED));
         let mut arena = Self { world, lambda, impatient, balancer, kind, first: Vec::new(), run: 0 };
         arena.first = arena.rules().await;
@@ -111,7 +111,7 @@ impl Arena {
         tags.map(|tag| (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
     }
 
-    /// Puts everything back: rules, labels, no journal, no fault, nothing under way.
+    /// Puts everything back: rules, labels, no records, no fault, nothing under way.
     pub async fn reset(&mut self) {
         self.world.gateway.clear_faults();
         self.world.gateway.idle().await;
@@ -123,9 +123,8 @@ impl Arena {
             }
             self.write(first, first.actions().to_vec()).await;
         }
-        let groups: Vec<String> = self.balancer.groups.values().cloned().collect();
-        let keys = ["bluegreen:flip", "bluegreen:past", "bluegreen:build"].map(str::to_owned);
-        elb.remove_tags().set_resource_arns(Some(groups)).set_tag_keys(Some(keys.to_vec())).send().await.unwrap();
+        let groups: Vec<&str> = self.balancer.groups.values().map(String::as_str).collect();
+        self.world.wipe_tags(&groups, "bluegreen:").await.unwrap();
         for (name, arn) in &self.balancer.groups {
             let (live, image) = if name.ends_with("code1") { ("true", "v1") } else { ("false", "v2") };
             let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();

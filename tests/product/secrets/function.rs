@@ -81,7 +81,7 @@ async fn flips_refusals_and_bad_parameters_tell_nothing_at_any_level() {
         }
     }
     let tags = stage.world.snapshot().await.unwrap();
-    assert!(tags.contains("bluegreen:flip") && !tags.contains(MARKER), "{tags}");
+    assert!(tags.contains("bluegreen:flip.") && !tags.contains(MARKER), "{tags}");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ impl Stage {
     pub async fn with(spec: impl for<'a> FnOnce(LoadBalancerSpec<'a>) -> LoadBalancerSpec<'a>) -> Self {
         let world = World::start(WorldOptions::default()).await.unwrap();
         let balancer = spec(world.load_balancer("shop")).create().await.unwrap();
-        let lambda = world.lambda_with(LONG, [("CALL_TIMEOUT_MS", "30000")]).unwrap();
+        let lambda = world.lambda_with(LONG, [("CALL_TIMEOUT_MS", "30000"), ("WAIT_SECONDS", "0")]).unwrap();
         Self { world, lambda, balancer }
     }
 
@@ -66,6 +66,13 @@ impl Stage {
     /// The versions of the live and of the test port.
     pub async fn versions(&self) -> (String, String) {
         (self.version(80).await, self.version(8080).await)
+    }
+
+    /// Whether a group carries records of flips.
+    pub async fn has_records(&self, group: &str) -> bool {
+        let arn = self.balancer.group(group).unwrap();
+        let answer = self.world.elb().describe_tags().resource_arns(arn).send().await.unwrap();
+        answer.tag_descriptions()[0].tags().iter().any(|tag| tag.key().is_some_and(|key| key.starts_with("bluegreen:flip.")))
     }
 
     /// One tag of a group.
@@ -129,7 +136,7 @@ pub fn shop(more: Value) -> Value {
     parameters
 }
 
-/// A snapshot without the journal, which every flip writes.
+/// A snapshot without the records, which every flip writes.
 pub fn rules_only(snapshot: &str) -> String {
     let mut lines = snapshot.lines();
     let mut kept = Vec::new();
