@@ -186,9 +186,13 @@ fn set(topology: &Topology, survey: &Survey<'_>, pair: &Pair, (index, live): (us
     }));
 }
 
-/// The partner tags, where rules will name one group without the other and the tags do not say it yet.
+/// The partner tags, where they do not say it yet and nothing else will between the live write and the test write: both
+/// ports serve one group then, and its rules name it without its partner, or with a third group that stands by.
 fn partners(topology: &Topology, survey: &Survey<'_>, pair: &Pair, index: usize, plan: &mut Plan) {
-    if !port_rules(survey, pair).iter().any(|(_, rule)| rules::sticky(topology, pair, rule).is_some()) {
+    let needed = |rule: &PortRule<'_>| {
+        rules::sticky(topology, pair, rule).is_some() || rule.forward.groups().any(|group| !pair.holds(group))
+    };
+    if !port_rules(survey, pair).iter().any(|(_, rule)| needed(rule)) {
         return;
     }
     for side in Side::BOTH {

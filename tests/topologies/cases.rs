@@ -48,9 +48,8 @@ fn every_topology_is_planned_or_refused_as_its_file_says() {
 /// same event ends the same and writes nothing.
 fn outcome(case: &Case) -> String {
     let Case { topology, asked, asker } = case;
-    let foreseen = survey(topology, &asked.ports)
-        .map_err(NotMade::from)
-        .and_then(|survey| foresee(topology, &survey, asked, asker, now()));
+    let foreseen =
+        survey(topology, &asked.ports).map_err(NotMade::from).and_then(|survey| foresee(topology, &survey, asked, asker, now()));
     let first = deliver(topology, asked, asker, now());
     let mut text = match &foreseen {
         Ok(foreseen) => show(topology, foreseen, &first),
@@ -88,8 +87,11 @@ fn failed(not_made: &NotMade) -> String {
     }
 }
 
-fn ended(topology: &Topology, End { turn, sides }: &End) -> String {
-    let live = topology.short(&sides.live);
+fn ended(topology: &Topology, End { turn, sides, whole }: &End) -> String {
+    let live = match whole {
+        true => format!("{} is live", topology.short(&sides.live)),
+        false => "the rules disagree".to_owned(),
+    };
     match turn {
         Turn::Close { row, records, .. } => {
             let word = records[0].value().split(' ').nth(4).map(str::to_owned).unwrap();

@@ -131,11 +131,8 @@ pub fn restored(topology: &Topology, back: &Topology, flipped: &[Sides]) {
                 continue;
             };
             let of_pair = |rule: &Rule| {
-                let named = rule
-                    .forward()
-                    .unwrap()
-                    .groups()
-                    .filter(|group| [&sides.live, &sides.test].contains(&&(*group).to_owned()));
+                let named =
+                    rule.forward().unwrap().groups().filter(|group| [&sides.live, &sides.test].contains(&&(*group).to_owned()));
                 named.count()
             };
             if of_pair(rule) == of_pair(now) {

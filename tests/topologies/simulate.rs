@@ -12,6 +12,7 @@ use blue_green::release::invocation::Invocation;
 use blue_green::release::record::{Reason, Verdict};
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Sides;
+use blue_green::seen::side::Side;
 use blue_green::seen::topology::Topology;
 use blue_green::seen::twins::{Survey, survey};
 use blue_green::seen::unfit::Unfit;
@@ -35,8 +36,10 @@ pub struct Delivered {
 /// How a delivery ended for one pair.
 #[derive(Debug)]
 pub struct End {
-    /// Who is live then, and who is on the test port: as every rule says, or else as the closing does.
+    /// Who is live then, and who is on the test port, where every rule says so; else as it was to be.
     pub sides: Sides,
+    /// Whether every rule says so.
+    pub whole: bool,
     pub turn: Turn,
 }
 
@@ -150,15 +153,13 @@ fn remember(invocation: &mut Invocation, topology: &Topology, looked: &[Looked],
 }
 
 fn end(looked: &[Looked], turns: Vec<Turn>) -> Vec<End> {
-    let sides = |looked: &Looked, turn: &Turn| {
-        let closed = match turn {
-            Turn::Close { on, .. } => Some(*on),
-            Turn::Set { .. } | Turn::Wait | Turn::Answered(_) | Turn::Stuck => None,
-        };
-        let live = looked.member.view.live().or(closed).unwrap_or(blue_green::seen::side::Side::First);
-        Sides { live: looked.pair.arn(live).to_owned(), test: looked.pair.arn(live.other()).to_owned() }
+    let end = |(Looked { pair, member }, turn): (&Looked, Turn)| {
+        let live = member.view.live();
+        let side = live.or(member.ask.target).unwrap_or(Side::First);
+        let sides = Sides { live: pair.arn(side).to_owned(), test: pair.arn(side.other()).to_owned() };
+        End { sides, whole: live.is_some(), turn }
     };
-    looked.iter().zip(turns).map(|(looked, turn)| End { sides: sides(looked, &turn), turn }).collect()
+    looked.iter().zip(turns).map(end).collect()
 }
 
 /// The rules' twins and pairs, of a load balancer that has some.
