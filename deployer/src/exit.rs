@@ -132,8 +132,6 @@ fn unfit_exit(unfit: &Unfit) -> Exit {
         | Unfit::Shared { .. }
         | Unfit::Overfull { .. }
         | Unfit::SameGroup { .. }
-        | Unfit::Undecided { .. }
-        | Unfit::Disagree { .. }
         | Unfit::SeveralPairs { .. }
         | Unfit::UnknownGroup { .. }
         | Unfit::AmbiguousGroup { .. }

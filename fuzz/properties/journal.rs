@@ -1,52 +1,90 @@
-//! The journal: what is read survives being written and read again, and what is written fits a tag.
+//! The records of flips: any tag is a record or counts as absent, what is read survives being written and read again, and
+//! what is written fits a tag.
 
 use std::collections::BTreeMap;
 
-use blue_green::release::journal::{BUILD, FLIP, Flip, FlipId, MAX_ID, Marks, PAST, Past, group_mark, is_word};
+use blue_green::asked::words::{MAX_ID, is_word};
+use blue_green::release::id::{Digest, FlipId, MAX_JOB};
+use blue_green::release::journal::{Journal, Tags};
+use blue_green::release::record::{Closing, Flip, Phase, Reason, Record, Verdict};
 use jiff::Timestamp;
 
-use super::assert_fits_a_tag;
+use super::{assert_fits_a_key, assert_fits_a_tag};
 
-/// Reads the bytes as tags, and writes a journal with their lines as its words.
+const PHASES: [Phase; 4] = [Phase::Moving, Phase::Done, Phase::Undoing, Phase::Undone];
+const REASONS: [Reason; 8] = [
+    Reason::Made,
+    Reason::NoOp,
+    Reason::Refused,
+    Reason::Outdated,
+    Reason::Undone,
+    Reason::Edited,
+    Reason::Conflict,
+    Reason::Setup,
+];
+
+/// Reads the bytes as tags, `KEY=VALUE` a line, and writes records with their lines as words.
 pub fn holds(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Some(flip) = Flip::parse(text) {
-        assert_eq!(Flip::parse(&flip.to_string()), Some(flip));
-    }
-    let past = Past::parse(text);
-    assert_eq!(Past::parse(&past.to_string()), past);
-    let lines: Vec<&str> = text.lines().collect();
-    read(&lines);
-    if let [origin, name, promoted, retired, ..] = lines[..] {
-        write(origin, name, [promoted, retired], &past);
+    let tags: BTreeMap<String, String> =
+        text.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    tags.iter().for_each(|(key, value)| reads(key, value));
+    pair(&tags);
+    if let [origin, name, job, partner, generation, ..] = text.lines().collect::<Vec<_>>()[..] {
+        writes(origin, name, job, partner, generation);
     }
 }
 
-/// Tags that anybody may have edited.
-fn read(lines: &[&str]) {
-    let tags: BTreeMap<String, String> = [FLIP, PAST, BUILD].iter().zip(lines).map(|(k, v)| ((*k).into(), (*v).into())).collect();
-    let marks = Marks::parse(&tags);
-    assert!(marks.flip.is_none_or(|flip| is_word(flip.id.as_str()) && is_word(&flip.promoted) && is_word(&flip.retired)));
+/// A tag that anybody may have edited.
+fn reads(key: &str, value: &str) {
+    let Some(record) = Record::parse(key, value) else { return };
+    assert!(Record::is_key(key), "{key:?}");
+    // A time may be written in more digits than it is kept with, and a generation with zeros in front.
+    let written = Record::parse(&record.key(), &record.value());
+    let again = written.as_ref().map(|record| (record.key(), record.value()));
+    assert_eq!(again, Some((record.key(), record.value())), "{record:?}");
 }
 
-/// What a flip writes: an id of legal length, groups as AWS names them (`name/hash`, at most 32 + 1 + 16 characters).
-fn write(origin: &str, name: &str, groups: [&str; 2], past: &Past) {
-    let named = |group: &str| group.chars().all(|c| c.is_ascii_alphanumeric() || "-/".contains(c));
-    if !is_word(origin) || origin.len() > MAX_ID || !groups.iter().all(|group| (1..=49).contains(&group.len()) && named(group)) {
+/// Whatever the tags of a pair are, its journal is consistent: nothing is lost without a word, nothing needed is old.
+fn pair(tags: &BTreeMap<String, String>) {
+    let none = BTreeMap::new();
+    let group = |tags, tail| Tags { tags, tail };
+    let journal = Journal::read([group(tags, "green/1"), group(&none, "blue/1")]);
+    let records = tags.keys().filter(|key| Record::is_key(key)).count();
+    assert_eq!(journal.flips().len() + journal.closings().len() + journal.unreadable().len(), records);
+    let highest = journal.highest();
+    assert!(journal.flips().iter().all(|(_, flip)| flip.generation <= highest && flip.partner == "blue/1"));
+    let Some((side, newest)) = journal.newest() else { return };
+    assert!(journal.flips().iter().all(|(_, flip)| flip.generation <= newest.generation));
+    assert!(!journal.old()[side].contains(&Record::Flip(newest).key()));
+}
+
+/// What a flip writes: ids of legal length, groups as AWS names them (`name/hash`, at most 32 + 1 + 16 characters).
+fn writes(origin: &str, name: &str, job: &str, partner: &str, generation: &str) {
+    let named = |c: char| c.is_ascii_alphanumeric() || "-/".contains(c);
+    let legal = is_word(origin) && origin.len() <= MAX_ID && is_word(job) && job.len() <= MAX_JOB;
+    let Ok(generation) = generation.parse::<u32>().map(u64::from) else { return };
+    if !legal || !(1..=49).contains(&partner.len()) || !partner.chars().all(named) {
         return;
     }
     let id = if name.is_empty() { FlipId::new(origin, &[]) } else { FlipId::new(origin, &[name.to_owned()]) };
     assert!(id.is_of(origin));
-    let [promoted, retired] = groups.map(str::to_owned);
     let time = Timestamp::UNIX_EPOCH + std::time::Duration::from_millis(1_800_000_000_123);
-    for id in [id.clone(), id.kept(), FlipId::over(origin)] {
-        let flip = Flip { id: id.clone(), promoted: promoted.clone(), retired: retired.clone(), time };
-        assert_fits_a_tag(&flip.to_string());
-        assert_eq!(Flip::parse(&flip.to_string()).as_ref(), Some(&flip));
-        let with = past.with(&id, groups[0]);
-        assert_fits_a_tag(&with.to_string());
-        assert_eq!(with.find(&id), Some(group_mark(groups[0]).as_str()));
-        assert_eq!(Past::parse(&with.to_string()), with);
-        assert_eq!(with.without(&id).find(&id), None);
+    let digest = Digest::of(job);
+    for phase in PHASES {
+        let (id, job, partner) = (id.clone(), digest.clone(), partner.to_owned());
+        is_kept(&Record::Flip(Flip { id, generation, job, phase, partner, time }));
     }
+    for (reason, verdict) in REASONS.into_iter().flat_map(|reason| [Verdict::Failed, Verdict::Succeeded].map(|v| (reason, v))) {
+        for called in [job.to_owned(), digest.to_string()] {
+            let (flip, job) = (id.clone(), digest.clone());
+            is_kept(&Record::Closing(Closing { flip, job, called, verdict, generation, reason, time }));
+        }
+    }
+}
+
+fn is_kept(record: &Record) {
+    assert_fits_a_key(&record.key());
+    assert_fits_a_tag(&record.value());
+    assert_eq!(Record::parse(&record.key(), &record.value()).as_ref(), Some(record));
 }

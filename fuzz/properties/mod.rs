@@ -20,11 +20,25 @@ pub const ALL: [(&str, Property); 5] = [
     ("parameters", parameters::holds),
 ];
 
-/// The most characters of a tag's value, and which ones it may hold (Elastic Load Balancing, AddTags).
+/// The most characters of a tag's value (ELB user guide, "Tags").
+const MAX_VALUE: usize = 255;
+/// The most characters of a tag's key.
+const MAX_KEY: usize = 127;
+
+/// A tag's value is short enough and of legal characters.
 fn assert_fits_a_tag(value: &str) {
-    assert!(value.chars().count() <= 256, "{} characters: {value:?}", value.chars().count());
+    assert_fits(value, MAX_VALUE);
+}
+
+/// So is a tag's key.
+fn assert_fits_a_key(key: &str) {
+    assert_fits(key, MAX_KEY);
+}
+
+fn assert_fits(text: &str, limit: usize) {
+    assert!(text.chars().count() <= limit, "{} characters: {text:?}", text.chars().count());
     let legal = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
-    assert!(value.chars().all(legal), "{value:?}");
+    assert!(text.chars().all(legal), "{text:?}");
 }
 
 /// A message for people: there is one, and nothing in it moves a terminal's cursor or begins another log line.

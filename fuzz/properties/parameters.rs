@@ -1,7 +1,8 @@
 //! UserParameters: what is taken is legal and survives being written and read again, what is not is told.
 
 use blue_green::asked::parameters::{Action, Parameters, is_image_tag, is_load_balancer_name};
-use blue_green::release::journal::{FlipId, is_execution, is_word};
+use blue_green::asked::words::{is_execution, is_word};
+use blue_green::release::id::FlipId;
 use serde_json::json;
 
 use super::{assert_fits_a_tag, assert_readable};

@@ -13,9 +13,11 @@ use super::failure::{AwsFailure, Class};
 /// How many calls are under way at once: as many as one step of a flip of 20 pairs and 100 rules a listener makes, so
 /// that round trips do not grow with the number of pairs.
 const SIDE_BY_SIDE: usize = 128;
-/// How far apart attempts begin once one was throttled: ELB's bucket refills at 10 calls a second, for the whole account
-/// (Elastic Load Balancing, "Request throttling for the API").
-const PACE: Duration = Duration::from_millis(100);
+/// How far apart reads begin once one was throttled: ELB's bucket refills at 10 calls a second at least, for the whole
+/// account (Elastic Load Balancing, "Request throttling for the API").
+const READS: Duration = Duration::from_millis(100);
+/// The same for writes, whose bucket refills at 3 a second (aws-load-balancer-controller, `throttle/defaults.go`).
+const WRITES: Duration = Duration::from_millis(334);
 
 /// Makes calls until a deadline.
 #[derive(Clone, Debug)]
@@ -40,10 +42,11 @@ impl Caller {
     }
 
     /// Waits for this attempt's turn, once one was throttled: whoever hammers an empty bucket keeps it empty.
-    async fn turn(&self) {
+    async fn turn(&self, action: &str) {
+        let pace = if action.contains(":Describe") || action.contains(":List") { READS } else { WRITES };
         let turn = self.next.lock().await.as_mut().map(|next| {
             let turn = Instant::now().max(*next);
-            *next = turn + PACE;
+            *next = turn + pace;
             turn
         });
         if let Some(turn) = turn {
@@ -70,7 +73,7 @@ impl Caller {
             .build();
         loop {
             let attempt = tokio::time::timeout(self.left(), async {
-                self.turn().await;
+                self.turn(action).await;
                 let _place = self.places.acquire().await;
                 make().await
             });

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::release::decide::{Row, Turn};
 use crate::release::fence::{BUILD, NO_FENCE};
-use crate::release::record::Record;
+use crate::release::record::{Record, Verdict};
 use crate::seen::pairs::Pair;
 use crate::seen::side::Side;
 use crate::seen::topology::{IS_PRODUCTION, PARTNER, Topology, arn_tail};
@@ -151,8 +151,8 @@ pub fn compose(topology: &Topology, survey: &Survey<'_>, looked: &[Looked], turn
             }
             Turn::Close { row, on, records, .. } => {
                 let own = |execution: &str| member.ask.execution.as_deref() == Some(execution);
-                let made = *row == Row::R3a;
-                let fence = member.view.fences[*on].as_ref().filter(|fence| made && own(&fence.execution));
+                let made = turn.verdict() == Some(Verdict::Succeeded) && (*row == Row::R3a || member.view.serves(*on));
+                let fence = member.view.fences[*on].as_ref().filter(|fence| *row == Row::R3a && own(&fence.execution));
                 let mut more: Vec<_> = fence.map(|_| (BUILD.to_owned(), NO_FENCE.to_owned())).into_iter().collect();
                 if made && labels == Labels::Written {
                     let [promoted, retired] = labels::is_production(topology, pair, *on);
@@ -203,9 +203,13 @@ fn set(topology: &Topology, survey: &Survey<'_>, pair: &Pair, (index, live): (us
     }));
 }
 
-/// The partner tags, where rules will name one group without the other and the tags do not say it yet.
+/// The partner tags, where they do not say it yet and nothing else will between the live write and the test write: both
+/// ports serve one group then, and its rules name it without its partner, or with a third group that stands by.
 fn partners(topology: &Topology, survey: &Survey<'_>, pair: &Pair, index: usize, plan: &mut Plan) {
-    if !port_rules(survey, pair).iter().any(|(_, rule)| rules::sticky(topology, pair, rule).is_some()) {
+    let needed = |rule: &PortRule<'_>| {
+        rules::sticky(topology, pair, rule).is_some() || rule.forward.groups().any(|group| !pair.holds(group))
+    };
+    if !port_rules(survey, pair).iter().any(|(_, rule)| needed(rule)) {
         return;
     }
     for side in Side::BOTH {

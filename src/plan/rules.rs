@@ -51,21 +51,29 @@ fn forward(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, serving: &str)
 /// Why AWS would not take what a flip writes into a rule: at most five groups, and sticky targets beside other groups
 /// only with group stickiness (API reference, ForwardActionConfig; ELB user guide, "Sticky sessions").
 pub(crate) fn refused_by_aws(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<Unfit> {
-    let forward = forward(topology, pair, rule, &pair.first);
+    let served = rule.forward.groups().find(|group| pair.holds(group) && rule.forward.serves_only(group)).unwrap_or(&pair.first);
+    // There and back: what could not be undone is not begun.
+    [pair.other(served), served].into_iter().find_map(|serving| {
+        let would = refused(topology, &forward(topology, pair, rule, serving))?;
+        Some(Unfit::Overfull { rule: rule.describe(), would })
+    })
+}
+
+/// What AWS would not take of a forward.
+fn refused(topology: &Topology, forward: &Forward) -> Option<String> {
     let groups = forward.targets.len();
     let sticky = forward.groups().find(|arn| topology.group(arn).is_some_and(|group| group.sticky));
-    let would = match sticky {
+    match sticky {
         _ if groups > MAX_GROUPS => {
-            format!("{groups} target groups ({}), of which AWS takes {MAX_GROUPS}", topology.weights(&forward))
+            Some(format!("{groups} target groups ({}), of which AWS takes {MAX_GROUPS}", topology.weights(forward)))
         }
-        Some(group) if groups > 1 && !forward.stickiness.on => format!(
+        Some(group) if groups > 1 && !forward.stickiness.on => Some(format!(
             "{}, whose targets are sticky, beside other groups ({}), which AWS takes only with group stickiness",
             topology.describe(group),
-            topology.weights(&forward)
-        ),
-        _ => return None,
-    };
-    Some(Unfit::Overfull { rule: rule.describe(), would })
+            topology.weights(forward)
+        )),
+        _ => None,
+    }
 }
 
 /// `serving` in the place and with the weight of the two, so that no client stays bound to the other; whoever else

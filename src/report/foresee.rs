@@ -3,13 +3,14 @@
 
 use jiff::Timestamp;
 
-use super::not_made::NotMade;
+use super::not_made::{NotMade, Past};
 use super::would::Would;
 use crate::asked::parameters::Parameters;
 use crate::plan::look::{Looked, look};
 use crate::plan::{Labels, Plan, compose};
 use crate::release::decide::{Memory, Row, Turn, Why};
 use crate::release::id::Asker;
+use crate::release::refusal::Refusal;
 use crate::release::several::{Decision, Member, decide_all};
 use crate::seen::topology::Topology;
 use crate::seen::twins::{Survey, survey};
@@ -40,11 +41,12 @@ pub fn foresee(
         Decision::Answer(turns) => turns.into_iter().enumerate().collect(),
         Decision::Wait => Vec::new(),
     };
-    for (index, turn) in &turns {
-        let Some(looked) = looked.get(*index) else { continue };
-        if let Some(why) = not_made(looked, turn).and_then(|why| NotMade::of(topology, found, looked, &why)) {
-            return Err(why);
-        }
+    let reasons = turns.iter().filter_map(|(index, turn)| {
+        let looked = looked.get(*index)?;
+        NotMade::of(topology, found, looked, &not_made(looked, turn)?)
+    });
+    if let Some(why) = together(reasons) {
+        return Err(why);
     }
     let would = looked.iter().enumerate().filter_map(|(index, looked)| {
         Some(Would {
@@ -79,16 +81,38 @@ fn waited(looked: &[Looked]) -> Vec<Memory> {
     vec![Memory { waited: true, ..Memory::default() }; looked.len()]
 }
 
+/// Every pair's reasons as one: what the guard says of each; or else the first that is something else. That a pair is
+/// refused or undone together with another is no reason where the other's is there.
+fn together(reasons: impl Iterator<Item = NotMade>) -> Option<NotMade> {
+    let (mut refusals, mut others, mut undone): (Vec<Refusal>, Vec<Refusal>, Option<NotMade>) = Default::default();
+    for reason in reasons {
+        match reason {
+            NotMade::Refused(more) => {
+                let (with, own) = more.into_iter().partition(|refusal| matches!(refusal, Refusal::Together { .. }));
+                refusals.extend::<Vec<_>>(own);
+                others.extend::<Vec<_>>(with);
+            }
+            NotMade::Past(Past::Undone { .. }) => undone = undone.or(Some(reason)),
+            NotMade::Setup(_) | NotMade::Past(_) => return Some(reason),
+        }
+    }
+    let refused = |refusals: Vec<Refusal>| (!refusals.is_empty()).then_some(NotMade::Refused(refusals));
+    refused(refusals).or(undone).or_else(|| refused(others))
+}
+
 /// Why this turn makes no flip, where it makes none.
 fn not_made(looked: &Looked, turn: &Turn) -> Option<Why> {
     match turn {
         Turn::Close { why, .. } => why.clone(),
         Turn::Set { row: Row::R3c | Row::R3d, .. } | Turn::Stuck => {
-            let (on, _) = looked.member.view.journal.newest()?;
-            Some(match looked.member.view.refusals(on, |by| looked.member.ask.execution.as_deref() == Some(by)) {
-                reasons if reasons.is_empty() => Why::Undone,
-                reasons => Why::Refused(reasons),
-            })
+            let view = &looked.member.view;
+            let (on, _) = view.journal.newest()?;
+            if let Some(unfit) = &view.setup {
+                return Some(Why::Setup(unfit.clone()));
+            }
+            let guard = view.refusals(on, |by| looked.member.ask.execution.as_deref() == Some(by));
+            let refusals: Vec<Refusal> = view.shared.clone().into_iter().chain(guard).collect();
+            Some(if refusals.is_empty() { Why::Undone } else { Why::Refused(refusals) })
         }
         Turn::Set { .. } | Turn::Wait | Turn::Answered(_) => None,
     }

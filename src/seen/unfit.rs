@@ -105,26 +105,6 @@ pub enum Unfit {
         /// The group that both serve.
         group: String,
     },
-    /// Both ports serve one group of a known pair, and nothing says which one is wanted.
-    #[error(
-        "both ports forward to {group}, so the test port does not tell which version is wanted. Say it with PromoteTo: \"{live}\" keeps it live and sends the test port to the other, \"{other}\" makes the other one live"
-    )]
-    Undecided {
-        /// The group that both serve.
-        group: String,
-        /// What to say to keep it.
-        live: String,
-        /// What to say for the other.
-        other: String,
-    },
-    /// The rules of a pair disagree about which group is live, and no journal tells which is meant.
-    #[error("the rules disagree about which version is live: {}. Say which one is to be live everywhere with PromoteTo: {}", .rules.join("; "), .choices.join(" or "))]
-    Disagree {
-        /// Each rule with the group it serves.
-        rules: Vec<String>,
-        /// What PromoteTo may say.
-        choices: Vec<String>,
-    },
     /// The load balancer carries several services.
     #[error("load balancer {load_balancer} carries {} pairs of target groups, so PromoteTo must name the ones to make live (comma-separated): {}", .pairs.len(), .pairs.join("; "))]
     SeveralPairs {

@@ -4,12 +4,16 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use blue_green::plan::{Plan, Refusal, plan};
+use blue_green::release::decide::Turn;
+use blue_green::release::refusal::Refusal;
+use blue_green::report::foresee::{Foreseen, foresee};
+use blue_green::report::not_made::NotMade;
 use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::survey;
 use jiff::Timestamp;
 
-use crate::after::after;
 use crate::notation::{Case, read};
+use crate::simulate::{Delivered, End, deliver};
 
 const RULE: &str = "---\n";
 
@@ -40,27 +44,72 @@ fn every_topology_is_planned_or_refused_as_its_file_says() {
     assert!(differ.is_empty(), "{}\nReview, then BLESS=1.", differ.join("\n\n"));
 }
 
-/// What comes of a case, as the operator would see it.
+/// What comes of a case: what a check would tell, then what a delivery writes, and how it ends. A second delivery of the
+/// same event ends the same and writes nothing.
 fn outcome(case: &Case) -> String {
-    match plan(&case.topology, &case.asked, &case.asker, now()) {
-        Ok(plan) => {
-            let again = blue_green::plan::plan(&after(&case.topology, &plan), &case.asked, &case.asker, now());
-            let nothing = again.as_ref().is_ok_and(Plan::is_empty);
-            show(&case.topology, &plan) + &if nothing { String::new() } else { format!("A second delivery: {again:?}\n") }
-        }
-        Err(Refusal::Unfit(unfit)) => format!("ConfigurationError: {unfit}\n"),
-        Err(Refusal::Blocked(blocked)) => blocked.iter().map(|reason| format!("JobFailed: {reason}\n")).collect(),
+    let Case { topology, asked, asker } = case;
+    let foreseen =
+        survey(topology, &asked.ports).map_err(NotMade::from).and_then(|survey| foresee(topology, &survey, asked, asker, now()));
+    let first = deliver(topology, asked, asker, now());
+    let mut text = match &foreseen {
+        Ok(foreseen) => show(topology, foreseen, &first),
+        Err(not_made) => failed(not_made),
+    };
+    // What the check has shown already is not shown again.
+    let shown = usize::from(foreseen.is_ok_and(|foreseen| !foreseen.plan.is_empty()));
+    for (phase, step) in first.plans.iter().skip(shown).flat_map(blue_green::plan::Plan::steps) {
+        writeln!(text, "{phase:<8} {}", step.write).unwrap();
+    }
+    let ends = first.ends.iter().flatten().map(|end| ended(topology, end));
+    ends.for_each(|end| text.push_str(&end));
+    text + &second(case, &first)
+}
+
+fn show(topology: &Topology, foreseen: &Foreseen, first: &Delivered) -> String {
+    let mut text = String::new();
+    for would in &foreseen.would {
+        let name = |arn: &str| &topology.groups[arn].name;
+        let sides = would.sides();
+        writeln!(text, "{} would be live, {} on the test side", name(&sides.live), name(&sides.test)).unwrap();
+    }
+    if !foreseen.plan.is_empty() {
+        assert_eq!(Some(&foreseen.plan), first.plans.first(), "what is foreseen is what is done");
+    }
+    text + &foreseen.plan.to_string()
+}
+
+fn failed(not_made: &NotMade) -> String {
+    let failures = |refusals: &[Refusal]| refusals.iter().map(|refusal| format!("JobFailed: {refusal}\n")).collect();
+    match not_made {
+        NotMade::Setup(unfit) => format!("ConfigurationError: {unfit}\n"),
+        NotMade::Refused(refusals) => failures(refusals),
+        NotMade::Past(past) => format!("JobFailed: {past}\n"),
     }
 }
 
-fn show(topology: &Topology, plan: &Plan) -> String {
-    let mut text = String::new();
-    for promotion in &plan.promotions {
-        let name = |arn: &str| &topology.groups[arn].name;
-        write!(text, "{} becomes live, {} goes to the test side", name(&promotion.promoted), name(&promotion.retired)).unwrap();
-        writeln!(text, "{}", promotion.finishes.as_ref().map(|id| format!("; finishes flip {id}")).unwrap_or_default()).unwrap();
+fn ended(topology: &Topology, End { turn, sides, whole }: &End) -> String {
+    let live = match whole {
+        true => format!("{} is live", topology.short(&sides.live)),
+        false => "the rules disagree".to_owned(),
+    };
+    match turn {
+        Turn::Close { row, records, .. } => {
+            let word = records[0].value().split(' ').nth(4).map(str::to_owned).unwrap();
+            format!("ends     {live}: {word} ({row:?})\n")
+        }
+        Turn::Answered(closing) => {
+            format!("ends     {live}: {} {}, as an earlier delivery ended (R2)\n", closing.verdict, closing.reason)
+        }
+        Turn::Set { .. } | Turn::Wait | Turn::Stuck => panic!("no end: {turn:?}"),
     }
-    write!(text, "{plan}").unwrap();
-    writeln!(text, "Changed: {}", plan.changes).unwrap();
+}
+
+/// Nothing, or what is wrong with a second delivery.
+fn second(Case { asked, asker, .. }: &Case, first: &Delivered) -> String {
+    let again = deliver(&first.topology, asked, asker, now());
+    let mut text: String = again.plans.iter().map(|plan| format!("A second delivery: {plan}\n")).collect();
+    if again.verdicts() != first.verdicts() {
+        writeln!(text, "A second delivery ends otherwise: {:?}", again.ends).unwrap();
+    }
     text
 }

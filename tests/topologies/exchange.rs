@@ -2,7 +2,9 @@
 //! delivery finds nothing to do, and flipping back restores the first rules.
 
 use blue_green::asked::parameters::{Action, Parameters};
-use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
+use blue_green::plan::{Phase, Write};
+use blue_green::release::decide::{Turn, Why};
+use blue_green::release::id::Asker;
 use blue_green::seen::ports;
 use blue_green::seen::topology::Topology;
 use blue_green::seen::unfit::Unfit;
@@ -11,9 +13,10 @@ use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::FileFailurePersistence;
 
-use crate::after::{after, make};
+use crate::after::make;
 use crate::drawn::{Sound, sound, wild};
-use crate::held::{held, one_way_round, restored};
+use crate::held::{held, one_way_round, restored, untouched};
+use crate::simulate::{Delivered, End, deliver};
 
 fn settings(cases: u32) -> ProptestConfig {
     ProptestConfig {
@@ -35,29 +38,43 @@ fn asks(execution: &str, promote_to: &[String]) -> Parameters {
     }
 }
 
-fn planned(topology: &Topology, asked: &Parameters) -> Result<Plan, Refusal> {
-    plan(topology, asked, &Asker::new(asked, "job-1"), Timestamp::UNIX_EPOCH)
+fn delivered(topology: &Topology, asked: &Parameters, job: &str) -> Delivered {
+    let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, job);
+    deliver(topology, asked, &asker, Timestamp::UNIX_EPOCH)
 }
 
 /// Flips, looks whether everything holds, asks once more, and flips back.
-fn there_and_back(topology: &Topology, asked: &Parameters, plan: &Plan) {
-    let then = held(topology, asked, plan);
-    let again = planned(&then, asked).unwrap();
-    assert!(again.is_empty(), "a second delivery: {again}");
-    assert!(plan.rules().next().is_none() || again.changes, "a second delivery says that it was flipped");
-    let retired: Vec<String> = plan.promotions.iter().map(|promotion| promotion.retired.clone()).collect();
-    let asked_back = asks("run-2", &retired);
-    match planned(&then, &asked_back) {
-        Ok(plan_back) => {
-            let back = held(&then, &asked_back, &plan_back);
-            if one_way_round(topology, asked, &plan.promotions) {
-                restored(topology, &back, &plan.promotions);
-            }
-        }
-        // A rule that served the promoted group before may have no room for the other one.
-        Err(Refusal::Unfit(Unfit::Overfull { .. })) if !one_way_round(topology, asked, &plan.promotions) => {}
-        Err(refusal) => panic!("{refusal}"),
+fn there_and_back(topology: &Topology, asked: &Parameters) {
+    let there = delivered(topology, asked, "job-1");
+    answers_again(&there, asked);
+    if !there.succeeded() {
+        return untouched(topology, &there);
     }
+    held(topology, asked, &there);
+    let sides = there.sides();
+    let retired: Vec<String> = sides.iter().map(|sides| sides.test.clone()).collect();
+    let asked_back = asks("run-2", &retired);
+    let back = delivered(&there.topology, &asked_back, "job-2");
+    if back.succeeded() {
+        held(&there.topology, &asked_back, &back);
+        if one_way_round(topology, asked, &sides) {
+            restored(topology, &back.topology, &sides);
+        }
+    } else {
+        // A rule that served the promoted group before may have no room for the other one.
+        let overfull = |end: &End| matches!(&end.turn, Turn::Close { why: Some(Why::Setup(Unfit::Overfull { .. })), .. });
+        let no_room = back.ends.as_ref().is_ok_and(|ends| ends.iter().any(overfull));
+        assert!(no_room && !one_way_round(topology, asked, &sides), "{:?}", back.ends);
+    }
+}
+
+/// A second delivery of the same job ends the same, and writes nothing.
+fn answers_again(first: &Delivered, asked: &Parameters) {
+    let again = delivered(&first.topology, asked, "job-1");
+    assert!(again.plans.is_empty(), "a second delivery: {:?}", again.plans);
+    assert_eq!(again.verdicts(), first.verdicts());
+    let moved = first.writes(false).iter().any(|(_, write)| matches!(write, Write::Actions { .. }));
+    assert!(!moved || again.ends.iter().flatten().any(End::is_made), "a second delivery says that it was made");
 }
 
 proptest! {
@@ -66,31 +83,36 @@ proptest! {
     #[test]
     fn a_sound_load_balancer_flips_and_comes_back(Sound { topology, promote } in sound()) {
         let asked = asks("run-1", &promote);
-        let plan = planned(&topology, &asked).unwrap_or_else(|refusal| panic!("{refusal}"));
-        prop_assert!(plan.moves_traffic());
-        there_and_back(&topology, &asked, &plan);
+        let there = delivered(&topology, &asked, "job-1");
+        prop_assert!(there.succeeded(), "{:?}", there.ends);
+        prop_assert!(there.writes(false).iter().any(|(phase, _)| *phase == Phase::Live));
+        there_and_back(&topology, &asked);
     }
 
     #[test]
     fn a_flip_that_died_between_any_two_writes_is_finished(Sound { topology, promote } in sound(), done in any::<prop::sample::Index>(), backwards: bool) {
         let asked = asks("run-1", &promote);
-        let whole = planned(&topology, &asked).unwrap();
-        let mut writes: Vec<&Write> = Vec::new();
-        for (_, phase) in whole.phases() {
-            let mut phase: Vec<&Write> = phase.iter().collect();
-            if backwards {
-                phase.reverse();
-            }
-            writes.extend(phase);
-        }
+        let whole = delivered(&topology, &asked, "job-1");
+        let writes = whole.writes(backwards);
         let mut half = topology.clone();
-        writes[..done.index(writes.len())].iter().for_each(|write| make(&mut half, write));
-        let finished = after(&half, &planned(&half, &asked).unwrap_or_else(|refusal| panic!("{refusal}")));
-        prop_assert_eq!(&finished.listeners, &after(&topology, &whole).listeners);
-        // Whoever comes next without a name finishes it too, where the load balancer has one service.
-        let other = planned(&half, &asks("run-2", &[])).ok();
-        if let Some(other) = other.filter(|other| other.promotions.iter().any(|promotion| promotion.finishes.is_some())) {
-            prop_assert_eq!(after(&half, &other).listeners, finished.listeners);
+        writes[..done.index(writes.len() + 1)].iter().for_each(|(_, write)| make(&mut half, write));
+        // By the next delivery of the event, and by a Retry, which is a job of its own.
+        for job in ["job-1", "job-1b"] {
+            let finished = delivered(&half, &asked, job);
+            prop_assert!(finished.succeeded(), "{:?}", finished.ends);
+            prop_assert_eq!(&finished.topology.listeners, &whole.topology.listeners);
+        }
+        // Whoever comes next without a name finishes it too, where the rules are not whole and there is one service.
+        let other = delivered(&half, &asks("run-2", &[]), "job-2");
+        let apart = half.listeners != topology.listeners && half.listeners != whole.topology.listeners;
+        if apart && other.ends.is_ok() {
+            prop_assert!(other.succeeded(), "{:?}", other.ends);
+            prop_assert_eq!(&other.topology.listeners, &whole.topology.listeners);
+        }
+        // And the first one, delivered once more, does not touch what came after it.
+        if other.succeeded() {
+            let late = delivered(&other.topology, &asked, "job-1");
+            prop_assert_eq!(&late.topology.listeners, &other.topology.listeners);
         }
     }
 }
@@ -102,8 +124,6 @@ proptest! {
     fn a_wild_load_balancer_is_refused_or_flips_exactly(topology in wild(), names in subsequence(vec!["a", "b", "c", "Code1"], 0..3), force: bool) {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let asked = Parameters { force, ..asks("run-1", &names) };
-        if let Ok(plan) = planned(&topology, &asked) {
-            there_and_back(&topology, &asked, &plan);
-        }
+        there_and_back(&topology, &asked);
     }
 }

@@ -12,3 +12,4 @@ mod exchange;
 mod held;
 mod notation;
 mod reports;
+mod simulate;

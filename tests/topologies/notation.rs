@@ -3,8 +3,9 @@
 //! ```text
 //! # why this case is here
 //! group blue 2/2 Identifier=Code1 Image=1.4.1     healthy/registered targets, `sticky` where they are, tags
-//! flip run-1 makes green live, retires blue at 2026-01-01T09:00:00Z    the journal on both groups, or `only on GROUP …`
-//! past run-0 asked for green on blue green        an earlier flip id
+//! flip run-1 1 by job-1 to green from blue is moving since 2026-01-01T09:00:00Z     a record: flip id, generation, job
+//! closed job-1 of run-1 1 on green as S made at 2026-01-01T09:00:00Z               a closed job's record
+//! partners blue green                             each with the other in its partner tag
 //! fence green by run-7 for 1.6.0 since 2026-01-01T09:00:00Z
 //! port 80                                         a listener; its rules follow
 //!   10 path-pattern /a|/b and http-header x-team=red: authenticate-oidc then forward blue 100, green 0 sticky 600
@@ -16,10 +17,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use blue_green::asked::parameters::Parameters;
-use blue_green::plan::Asker;
-use blue_green::release::journal::{BUILD, FLIP, Fence, Flip, FlipId, PAST, Past};
+use blue_green::release::fence::{BUILD, Fence};
+use blue_green::release::id::{Asker, Digest, FlipId};
+use blue_green::release::record::{Closing, Flip, Record};
 use blue_green::seen::topology::{
-    Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Target, TargetGroup, Topology, Weighted,
+    Action, ActionKind, Carried, Condition, Forward, Listener, PARTNER, Rule, RuleId, Stickiness, Target, TargetGroup, Topology,
+    Weighted,
 };
 use serde_json::{Value, json};
 
@@ -59,16 +62,32 @@ pub fn read(text: &str) -> Case {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["group", name, targets, more @ ..] => _ = topology.groups.insert(arn(name), group(name, targets, more)),
-            ["flip", id, "makes", promoted, "live,", "retires", retired, "at", time, only @ ..] => {
-                let (id, promoted_tail, retired_tail) = (FlipId::new(id, &[]), tail(promoted), tail(retired));
-                let flip = Flip { id, promoted: promoted_tail, retired: retired_tail, time: time.parse().unwrap() };
-                let on = if only.is_empty() { &[*promoted, *retired] } else { &only[2..] };
-                on.iter().for_each(|group| tag(&mut topology, group, FLIP, flip.to_string()));
+            ["flip", id, generation, "by", job, "to", promoted, "from", partner, "is", phase, "since", time] => {
+                let flip = Flip {
+                    id: FlipId::parse(id).unwrap(),
+                    generation: generation.parse().unwrap(),
+                    job: Digest::of(job),
+                    phase: phase.parse().unwrap(),
+                    partner: tail(partner),
+                    time: time.parse().unwrap(),
+                };
+                record(&mut topology, promoted, &Record::Flip(flip));
             }
-            ["past", id, "asked", "for", wanted, "on", on @ ..] => {
-                let known = topology.groups[&arn(on[0])].tags.get(PAST).map_or_else(Past::default, |past| Past::parse(past));
-                let past = known.with(&FlipId::new(id, &[]), &tail(wanted)).to_string();
-                on.iter().for_each(|group| tag(&mut topology, group, PAST, past.clone()));
+            ["closed", job, "of", flip, generation, "on", group, "as", verdict, reason, "at", time] => {
+                let closing = Closing {
+                    flip: FlipId::parse(flip).unwrap(),
+                    job: Digest::of(job),
+                    called: (*job).to_owned(),
+                    verdict: verdict.parse().unwrap(),
+                    generation: generation.parse().unwrap(),
+                    reason: reason.parse().unwrap(),
+                    time: time.parse().unwrap(),
+                };
+                record(&mut topology, group, &Record::Closing(closing));
+            }
+            ["partners", one, other] => {
+                tag(&mut topology, one, PARTNER, tail(other));
+                tag(&mut topology, other, PARTNER, tail(one));
             }
             ["fence", group, "by", execution, "for", image, "since", time] => {
                 let (execution, image) = ((*execution).to_owned(), (*image).to_owned());
@@ -92,8 +111,12 @@ pub fn read(text: &str) -> Case {
             listener.rules.clear();
         }
     }
-    let asker = Asker::new(&asked, &delivery);
+    let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, &delivery);
     Case { topology, asked, asker }
+}
+
+fn record(topology: &mut Topology, group: &str, record: &Record) {
+    tag(topology, group, &record.key(), record.value());
 }
 
 fn tag(topology: &mut Topology, group: &str, key: &str, value: String) {

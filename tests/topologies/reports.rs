@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use blue_green::asked::parameters::Parameters;
-use blue_green::plan::{Asker, Plan, plan};
-use blue_green::report::{Report, would_flip};
+use blue_green::release::id::Asker;
+use blue_green::report::foresee::{Foreseen, foresee};
+use blue_green::report::would::{Would, would_flip};
+use blue_green::report::{Report, Sides};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::survey;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::after::after;
 use crate::notation::{Case, read};
+use crate::simulate::{deliver, surveyed};
 
 /// A shop and a cart; all four groups share two Identifiers.
 const TWO_SERVICES: &str = "
@@ -35,23 +36,30 @@ fn case(name: &str) -> Case {
     read(text.split_once("---\n").unwrap().0)
 }
 
-fn planned(topology: &Topology, asked: &Parameters) -> Plan {
-    let now: Timestamp = "2026-01-02T10:00:00Z".parse().unwrap();
-    plan(topology, asked, &Asker::new(asked, "job-1"), now).unwrap()
+fn now() -> Timestamp {
+    "2026-01-02T10:00:00Z".parse().unwrap()
 }
 
+/// What a check says, with the sides as they are now.
 fn checked(case: &Case) -> Report {
-    let plan = planned(&case.topology, &case.asked);
-    let survey = survey(&case.topology, &case.asked.ports).unwrap();
-    let summary = would_flip(&case.topology, &survey, &plan);
-    Report::of_check("job-1", &case.topology, &survey, &plan.promotions, summary)
+    let Case { topology, asked, asker } = case;
+    let survey = surveyed(topology, asked);
+    let Foreseen { plan, would } = foresee(topology, &survey, asked, asker, now()).unwrap();
+    let summary = would_flip(topology, &survey, &plan, &would);
+    let sides = |would: &Would| {
+        let (Sides { live, test }, pair) = (would.sides(), &would.pair);
+        if survey.is_live(pair, &live) == Some(true) { Sides { live, test } } else { Sides { live: test, test: live } }
+    };
+    let sides: Vec<Sides> = would.iter().map(sides).collect();
+    Report::new(asker.flip.as_str(), topology, &sides, false, &summary)
 }
 
-fn flipped(topology: &Topology, asked: &Parameters) -> (Topology, Report) {
-    let plan = planned(topology, asked);
-    let after = after(topology, &plan);
-    let report = Report::new("job-1", &after, &plan.promotions, true, String::new());
-    (after, report)
+fn flipped(topology: &Topology, asked: &Parameters, job: &str) -> (Topology, Report) {
+    let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, job);
+    let delivered = deliver(topology, asked, &asker, now());
+    assert!(delivered.succeeded(), "{:?}", delivered.ends);
+    let report = Report::new(asker.flip.as_str(), &delivered.topology, &delivered.sides(), true, "");
+    (delivered.topology, report)
 }
 
 fn promote(names: &str) -> Parameters {
@@ -61,9 +69,9 @@ fn promote(names: &str) -> Parameters {
 #[test]
 fn what_a_flip_left_on_the_test_port_takes_it_back_also_where_services_share_identifiers() {
     let Case { topology, asked, .. } = case("services-two-of-three.txt");
-    let (there, report) = flipped(&topology, &asked);
+    let (there, report) = flipped(&topology, &asked, "job-1");
     assert_eq!((report.live.as_str(), report.test.as_str()), ("cart-b,shop-b", "cart-a,shop-a"));
-    let (back, report) = flipped(&there, &promote(&report.test));
+    let (back, report) = flipped(&there, &promote(&report.test), "job-2");
     assert_eq!((report.live.as_str(), report.test.as_str()), ("cart-a,shop-a", "cart-b,shop-b"));
     assert_eq!(back.listeners, topology.listeners);
 }
@@ -102,10 +110,10 @@ ask {\"PromoteTo\":\"Code2\"}
 }
 
 #[test]
-fn a_flip_of_labels_alone_is_told_as_that() {
+fn a_flip_of_which_only_the_closing_is_left_is_told_as_that() {
     let report = checked(&case("half-done-labels.txt"));
     assert_eq!((report.live.as_str(), report.test.as_str()), ("Code2", "Code1"));
-    assert!(report.summary.contains("is live already: a flip would change only labels."), "{}", report.summary);
+    assert!(report.summary.contains("is live already: a flip would change no rule."), "{}", report.summary);
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn live_rules_that_disagree_are_told() {
         "
 group blue 2/2 Identifier=Code1 Image=1.0 IsProduction=true
 group green 2/2 Identifier=Code2 Image=1.1 IsProduction=false
-flip run-1 makes green live, retires blue at 2026-01-02T09:00:00Z
+flip run-1 1 by job-0 to green from blue is moving since 2026-01-02T09:00:00Z
 port 80
   10 path-pattern /api/*: forward blue 0, green 100
   default: forward blue 100, green 0

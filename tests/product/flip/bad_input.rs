@@ -114,22 +114,23 @@ async fn user_parameters_that_are_no_text_fail_the_job() {
 async fn a_load_balancer_that_does_not_fit_is_a_configuration_error_that_names_it_and_its_ports() {
     let stage = Stage::new().await;
     let elb = stage.world.elb();
-    let fails = async |parameters: Value, expected: &[&str]| {
+    let ends = async |parameters: Value, wanted: &str, expected: &[&str]| {
         let before = rules_only(&stage.world.snapshot().await.unwrap());
         let ended = stage.job(parameters).await;
         let (kind, message) = ended.failed();
-        assert_eq!(kind, "ConfigurationError", "{message}");
+        assert_eq!(kind, wanted, "{message}");
         for part in expected {
             assert!(message.contains(part), "{part:?} not in {message:?}");
         }
         assert_eq!(before, rules_only(&stage.world.snapshot().await.unwrap()));
     };
+    let fails = async |parameters: Value, expected: &[&str]| ends(parameters, "ConfigurationError", expected).await;
     fails(json!({ "ElbName": "nobody" }), &["no load balancer is named nobody", "eu-central-1"]).await;
     fails(shop(json!({ "PromoteTo": "Code3" })), &["\"Code3\"", "shop-code1", "shop-code2"]).await;
     fails(shop(json!({ "Ports": "81:8081" })), &["none of the port pairs 81:8081", "ports 80, 8080"]).await;
     // The same group on both ports, first with the other one standing by, then with nothing that tells it.
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
-    fails(shop(json!({})), &["both ports forward to Code1", "PromoteTo", "\"Code2\""]).await;
+    ends(shop(json!({})), "JobFailed", &["port 8080, default action forwards to Code1 100", "with PromoteTo: Code1 or Code2"]).await;
     stage.set_default(80, &[("shop-code1", 1)]).await;
     stage.set_default(8080, &[("shop-code1", 1)]).await;
     fails(shop(json!({})), &["forward to the same target group", "weight 0", "PromoteTo"]).await;

@@ -37,7 +37,7 @@ fn all(side: u8) -> Value {
 #[tokio::test]
 async fn twenty_pairs_and_a_hundred_rules_take_as_many_round_trips_as_one_pair() {
     let stage = stage(RULES).await;
-    stage.world.gateway.expect_rounds(&[1, 2, 84, 20, 100, 102, 4, 1]);
+    stage.world.gateway.expect_rounds(&[1, 2, 84, 20, 100, 100, 4, 40, 1]);
     let (summary, _) = stage.job(shop(all(2))).await.succeeded();
     assert!(summary.contains("200 rules were changed"), "{summary}");
     let calls = stage.world.gateway.calls();
@@ -45,8 +45,8 @@ async fn twenty_pairs_and_a_hundred_rules_take_as_many_round_trips_as_one_pair()
     let depth = |action: &str| calls.iter().filter(|call| call.action == action).map(|call| call.depth).collect::<BTreeSet<_>>();
     assert!(depth("ModifyRule").into_iter().eq([5, 6]), "{shown:?}");
     assert!(depth("ModifyListener").into_iter().eq([5, 6]), "{shown:?}");
-    assert!(depth("PutJobSuccessResult").into_iter().eq([8]), "{shown:?}");
-    assert_eq!(calls.len(), 314, "{shown:?}");
+    assert!(depth("PutJobSuccessResult").into_iter().eq([9]), "{shown:?}");
+    assert_eq!(calls.len(), 352, "{shown:?}");
     // The way back in pages of two: no loop over a list stops early.
     stage.world.gateway.set_page_size(Some(2));
     let (summary, _) = stage.job(shop(all(1))).await.succeeded();
@@ -83,11 +83,11 @@ async fn twenty_pairs_and_a_hundred_rules_move_under_throttling_inside_the_deadl
     flipped.moved("first", "v1", "v2");
     flipped.moved("last", "v1", "v2");
     told(&stage, &flipped, began);
-    // How fast this machine is does not matter; that ELB's buckets let it all through in 50 of the function's 60 seconds does.
+    // How fast this machine is does not matter; that ELB's buckets let it all through in 100 of the function's 300 seconds does.
     let calls = stage.world.gateway.calls();
     let served = calls.iter().filter(|call| call.service == "elasticloadbalancing" && call.status == Some(200));
     let (reads, writes): (Vec<_>, Vec<_>) = served.partition(|call| call.action.starts_with("Describe"));
-    let most = 40 + 10 * 50;
+    let most = 40 + 10 * 100;
     assert!(reads.len() < most && writes.len() < most, "{} reads and {} writes", reads.len(), writes.len());
     assert!(writes.len() >= 222, "{} writes", writes.len());
 }

@@ -29,8 +29,9 @@ pub fn cuts(policy: &str) -> Vec<Cut> {
                 policy: without(&whole, &format!("/Statement/{index}/Action"), action),
             }));
         }
-        let keys = format!("/Statement/{index}/Condition/ForAllValues:StringEquals/aws:TagKeys");
-        if let Some(tag_keys) = whole.pointer(&keys) {
+        for operator in ["StringEquals", "StringLike"] {
+            let keys = format!("/Statement/{index}/Condition/ForAllValues:{operator}/aws:TagKeys");
+            let Some(tag_keys) = whole.pointer(&keys) else { continue };
             cuts.extend(texts(tag_keys).iter().map(|key| Cut {
                 what: format!("{sid}: tag key {key}"),
                 actions: actions.clone(),

@@ -6,6 +6,7 @@ use local_aws::jobs::JobState;
 use local_aws::lambda::Outcome;
 use local_aws::world::{COGNITO_POLICY, LAMBDA_POLICY, LAMBDA_ROLE, Pair, Rule, path};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::policy::cuts::cuts;
 use product_stage::function::{Ended, Stage, shop};
@@ -36,12 +37,37 @@ async fn everything(stage: &Stage) -> Result<(), String> {
         return Err(summary);
     }
     stage.set_tag("shop-code2", "bluegreen:build", "v1 run-1 v2 2026-01-01T00:00:00Z").await;
-    succeeded(&stage.job(asked(json!({ "Execution": "run-1", "PromoteImage": "v2" }))).await)?;
+    old_records(stage).await;
+    let flipped = stage.job(asked(json!({ "Execution": "run-1", "PromoteImage": "v2" }))).await;
+    let summary = succeeded(&flipped)?;
+    if summary.contains("labels could not be written") {
+        return Err(summary);
+    }
+    let logs: Vec<&String> = flipped.deliveries.iter().flat_map(|delivery| &delivery.logs).collect();
+    if let Some(kept) = logs.iter().find(|line| line.contains("old records stay")) {
+        return Err((*kept).clone());
+    }
     match stage.lambda.invoke(asked(json!({ "PromoteTo": "Code1" })).to_string().as_bytes()).await.unwrap().outcome {
         Outcome::Answer(_) => {}
         other => return Err(format!("{other:?}")),
     }
     refused(&stage.job(asked(json!({ "PromoteImage": "v9" }))).await)
+}
+
+/// More records than a group keeps.
+async fn old_records(stage: &Stage) {
+    let partner = stage.balancer.group("shop-code1").unwrap().split_once(":targetgroup/").unwrap().1;
+    for number in 1..10 {
+        let id = format!("old-{number}");
+        let digest = digest(&id);
+        let value = format!("v1 {id} {} done {partner} 2026-01-01T00:00:00Z", digest);
+        stage.set_tag("shop-code2", &format!("bluegreen:flip.{digest}.{number}"), &value).await;
+    }
+}
+
+/// The digits that stand for an id in a tag key.
+fn digest(id: &str) -> String {
+    Sha256::digest(id).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn succeeded(ended: &Ended) -> Result<String, String> {

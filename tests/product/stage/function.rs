@@ -9,7 +9,7 @@ use local_aws::world::{Created, LoadBalancerSpec, World, WorldOptions};
 use serde_json::{Value, json};
 
 /// The function's time-out: only a failure takes so long.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(300);
 
 /// A world with one load balancer and the function.
 pub struct Stage {
