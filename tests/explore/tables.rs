@@ -35,3 +35,9 @@ fn with_one_process_at_a_time_everything_holds() {
     let (_, failed) = explore(Beside::Nobody);
     assert_eq!(failed, BTreeSet::new());
 }
+
+#[test]
+fn with_everything_side_by_side_only_the_listed_fails() {
+    let (_, failed) = explore(Beside::Everybody);
+    assert_eq!(failed, BTreeSet::new());
+}
