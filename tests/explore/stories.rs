@@ -111,10 +111,11 @@ impl Play {
 
     /// Takes one step of a story; the sentence is the whole of its grammar.
     fn take(&mut self, step: &str) -> Option<()> {
-        let (rest, calls) = match step.rsplit_once(" after ").and_then(|(rest, n)| Some((rest, n.split(' ').next()?.parse().ok()?))) {
-            Some((rest, calls)) => (rest, Some(calls)),
-            None => (step, None),
-        };
+        let (rest, calls) =
+            match step.rsplit_once(" after ").and_then(|(rest, n)| Some((rest, n.split(' ').next()?.parse().ok()?))) {
+                Some((rest, calls)) => (rest, Some(calls)),
+                None => (step, None),
+            };
         match rest.split(' ').collect::<Vec<_>>()[..] {
             ["deliver", name] => {
                 self.begin(name)?;
@@ -277,9 +278,7 @@ impl Play {
         let rules = self.rules.map(group).join(" ");
         let newest = journal.newest().map_or_else(
             || "none".to_owned(),
-            |(on, flip)| {
-                format!("{}.{} {} {}", flip.id, flip.generation, flip.phase, group(on))
-            },
+            |(on, flip)| format!("{}.{} {} {}", flip.id, flip.generation, flip.phase, group(on)),
         );
         let named = |job: &Closing| {
             let name = "ARBCDU".chars().find(|name| Digest::of(&name.to_string()) == job.job);
