@@ -11,7 +11,7 @@ use blue_green::seen::side::Side;
 use crate::invariants::{Invariant, LOOKS};
 use crate::scenarios::{Scenario, Torn};
 use crate::steps::{Step, show};
-use crate::world::{Group, Half, Interned, Job, Looked, Process, State, job, shape};
+use crate::world::{Group, Half, Interned, Job, Looked, Odd, Process, State, job, shape};
 
 /// Who runs beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,7 @@ impl Explorer {
             rules: vec![shape(Side::First); self.scenario.pairs],
             marks: vec![[empty; 2]; self.scenario.pairs],
             fit: true,
+            odd: Odd::default(),
             processes: Vec::new(),
             pending: self.scenario.deliver.to_vec(),
             zombie: None,
@@ -246,7 +247,7 @@ impl Explorer {
             let newest = self.interned.journal(marks[pair]).newest();
             memory.wrote &= newest.is_none_or(|(on, flip)| rules[pair] != shape(says(on, &flip)));
         }
-        let looked = Looked { rules, marks, fit, job: self.jobs[process.job], memory: process.memory.clone() };
+        let looked = Looked { rules, marks, fit, odd: state.odd, job: self.jobs[process.job], memory: process.memory.clone() };
         let plan = self.interned.plan(&looked);
         self.guard_holds(&looked, &plan, number);
         let shown: Vec<String> = plan.iter().map(show).collect();

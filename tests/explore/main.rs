@@ -9,5 +9,6 @@ mod explorer;
 mod invariants;
 mod scenarios;
 mod steps;
+mod stories;
 mod tables;
 mod world;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use blue_green::release::decide::{Ask, Memory};
+use blue_green::release::fence::Fence;
 use blue_green::release::id::Asker;
 use blue_green::release::journal::{Journal, Tags};
 use blue_green::release::record::Verdict;
@@ -62,8 +63,20 @@ pub struct Looked {
     pub rules: Vec<Rules>,
     pub marks: Marks,
     pub fit: bool,
+    pub odd: Odd,
     pub job: Job,
     pub memory: Vec<Memory>,
+}
+
+/// What is odd about the first pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Odd {
+    /// Another execution rebuilds group 1.
+    pub fenced: bool,
+    /// The first live rule shares its traffic.
+    pub shared: bool,
+    /// Group 1 does not run the image that is asked for.
+    pub wrong_image: bool,
 }
 
 impl Interned {
@@ -97,9 +110,10 @@ impl Interned {
         plan
     }
 
-    fn decide(&self, looked: &Looked) -> Decision {
+    /// What the table says.
+    pub fn decide(&self, looked: &Looked) -> Decision {
         let member = |(rules, marks): (&Rules, &[u32; 2])| Member {
-            view: view(*rules, self.journal(*marks), looked.fit),
+            view: view(*rules, self.journal(*marks), looked.fit, looked.odd),
             ask: ask(looked.job),
             called: "the group".to_owned(),
         };
@@ -122,18 +136,23 @@ fn ask(job: Job) -> Ask {
 }
 
 /// What is seen of a pair. Only group 1 is ever too small.
-fn view(rules: Rules, journal: Journal, fit: bool) -> View {
+fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
     let unfit = || Refusal::Together { group: "group 1".to_owned() };
-    let rule = |(index, serves): (usize, Side)| Rule { live: index < 2, serves: Some(serves), bound: false };
+    let rule = |(index, serves): (usize, Side)| Rule {
+        live: index < 2,
+        serves: Some(serves).filter(|_| !odd.shared || index > 0),
+        bound: false,
+    };
+    let fence = || Fence { execution: "other".to_owned(), image: "v9".to_owned(), time: Timestamp::UNIX_EPOCH };
     View {
         journal,
         rules: rules.into_iter().enumerate().map(rule).collect(),
         capacity: Both([Ok(()), if fit { Ok(()) } else { Err(unfit()) }]),
-        image: Both([Ok(()), Ok(())]),
-        fences: Both([None, None]),
-        fenced: Both([None, None]),
+        image: Both([Ok(()), if odd.wrong_image { Err(unfit()) } else { Ok(()) }]),
+        fences: Both([None, odd.fenced.then(fence)]),
+        fenced: Both([None, odd.fenced.then(unfit)]),
         setup: None,
-        shared: None,
+        shared: odd.shared.then(unfit),
         unclear: unfit(),
         room: Both([Ok(()), Ok(())]),
     }
@@ -181,6 +200,7 @@ pub struct State {
     pub rules: Vec<Rules>,
     pub marks: Marks,
     pub fit: bool,
+    pub odd: Odd,
     pub processes: Vec<Process>,
     /// How many deliveries of each job are still to come.
     pub pending: Vec<u8>,
