@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
+use blue_green::plan::Plan;
 use blue_green::release::decide::Turn;
 use blue_green::release::refusal::Refusal;
 use blue_green::report::foresee::{Foreseen, foresee};
@@ -56,8 +57,8 @@ fn outcome(case: &Case) -> String {
         Err(not_made) => failed(not_made),
     };
     // What the check has shown already is not shown again.
-    let shown = usize::from(foreseen.is_ok_and(|foreseen| !foreseen.plan.is_empty()));
-    for (phase, step) in first.plans.iter().skip(shown).flat_map(blue_green::plan::Plan::steps) {
+    let shown = if foreseen.is_ok() { first.plans.len() } else { 0 };
+    for (phase, step) in first.plans.iter().skip(shown).flat_map(Plan::steps) {
         writeln!(text, "{phase:<8} {}", step.write).unwrap();
     }
     let ends = first.ends.iter().flatten().map(|end| ended(topology, end));
@@ -72,9 +73,9 @@ fn show(topology: &Topology, foreseen: &Foreseen, first: &Delivered) -> String {
         let sides = would.sides();
         writeln!(text, "{} would be live, {} on the test side", name(&sides.live), name(&sides.test)).unwrap();
     }
-    if !foreseen.plan.is_empty() {
-        assert_eq!(Some(&foreseen.plan), first.plans.first(), "what is foreseen is what is done");
-    }
+    let mut done = Plan { notes: foreseen.plan.notes.clone(), ..Plan::default() };
+    first.plans.iter().for_each(|plan| done.extend(plan.clone()));
+    assert_eq!(foreseen.plan, done, "what is foreseen is what is done");
     text + &foreseen.plan.to_string()
 }
 

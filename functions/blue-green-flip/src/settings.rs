@@ -17,7 +17,11 @@ pub fn wait(environment: impl Fn(&str) -> Option<String>) -> Result<Duration, St
     let wait = text.parse().ok().map(Duration::from_secs).filter(|wait| *wait <= WAIT);
     let wait = wait.ok_or_else(|| format!("{WAIT_SECONDS} is {text:?}, expected whole seconds from 0 to {}", WAIT.as_secs()))?;
     if wait < WAIT {
-        tracing::warn!(seconds = wait.as_secs(), "{WAIT_SECONDS} is below {}: another job's plan may outlive an answer", WAIT.as_secs());
+        tracing::warn!(
+            seconds = wait.as_secs(),
+            "{WAIT_SECONDS} is below {}: another job's plan may outlive an answer",
+            WAIT.as_secs()
+        );
     }
     Ok(wait)
 }

@@ -231,8 +231,12 @@ async fn one_whose_tags_say_something_else_than_what_runs() {
 
 #[tokio::test]
 async fn one_with_sticky_targets_and_several_services_is_fit_with_notes() {
-    let stage =
-        Stage::with(|spec| spec.pair(Pair::new("shop")).pair(Pair::new("cart")).rule(Rule::new(10, "cart", [path("/cart/*")])).single_group_forwards());
+    let stage = Stage::with(|spec| {
+        spec.pair(Pair::new("shop"))
+            .pair(Pair::new("cart"))
+            .rule(Rule::new(10, "cart", [path("/cart/*")]))
+            .single_group_forwards()
+    });
     let stage = stage.await;
     let sticky = TargetGroupAttribute::builder().key("stickiness.enabled").value("true").build();
     let change = stage.world.elb().modify_target_group_attributes().target_group_arn(stage.arn("cart-code1"));

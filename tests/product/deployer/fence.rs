@@ -133,7 +133,8 @@ async fn half_a_flip_between_the_two_looks_stops_the_build_and_the_fence_goes() 
 #[tokio::test]
 async fn a_flip_that_has_only_begun_between_the_two_looks_stops_the_build() {
     let stage = Stage::new().await;
-    meanwhile(&stage, stage.record("exec-1", "moving", "shop-code2", "shop-code1"), &["the newest is flip exec-1 (moving) now"]).await;
+    meanwhile(&stage, stage.record("exec-1", "moving", "shop-code2", "shop-code1"), &["the newest is flip exec-1 (moving) now"])
+        .await;
 }
 
 #[tokio::test]

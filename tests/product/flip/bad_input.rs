@@ -130,7 +130,8 @@ async fn a_load_balancer_that_does_not_fit_is_a_configuration_error_that_names_i
     fails(shop(json!({ "Ports": "81:8081" })), &["none of the port pairs 81:8081", "ports 80, 8080"]).await;
     // The same group on both ports, first with the other one standing by, then with nothing that tells it.
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
-    ends(shop(json!({})), "JobFailed", &["port 8080, default action forwards to Code1 100", "with PromoteTo: Code1 or Code2"]).await;
+    ends(shop(json!({})), "JobFailed", &["port 8080, default action forwards to Code1 100", "with PromoteTo: Code1 or Code2"])
+        .await;
     stage.set_default(80, &[("shop-code1", 1)]).await;
     stage.set_default(8080, &[("shop-code1", 1)]).await;
     fails(shop(json!({})), &["forward to the same target group", "weight 0", "PromoteTo"]).await;
