@@ -19,6 +19,14 @@ pub fn states(topology: &Topology, survey: &Survey<'_>, pairs: &[&Pair]) -> Vec<
     within_room(sentences(topology, &rules))
 }
 
+/// Every rule that forwards, with the weights that it has, those of the live ports first.
+#[must_use]
+pub fn all(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
+    let live = survey.twins.iter().map(|twin| &twin.live);
+    let rules: Vec<&PortRule<'_>> = live.chain(survey.twins.iter().map(|twin| &twin.test)).chain(&survey.alone).collect();
+    within_room(sentences(topology, &rules))
+}
+
 /// A sentence for all rules of a port that forward alike.
 fn sentences(topology: &Topology, rules: &[&PortRule<'_>]) -> Vec<String> {
     let mut alike: Vec<Vec<&PortRule<'_>>> = Vec::new();

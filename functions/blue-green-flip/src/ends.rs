@@ -7,7 +7,7 @@ use blue_green::release::journal::Journal;
 use blue_green::release::record::{Reason, Verdict};
 use blue_green::release::several::Decision;
 use blue_green::report::not_made::NotMade;
-use blue_green::report::states::{split, states};
+use blue_green::report::states::{all, split, states};
 use blue_green::report::{Done, Report, Sides, flipped};
 use blue_green::seen::pairs::Pair;
 use blue_green::seen::topology::Topology;
@@ -109,7 +109,9 @@ pub fn setup(flip: &Flip<'_>, topology: &Topology, unfit: Unfit) -> Failure {
 
 /// How the rules are of the pairs in which this flip is in progress, as they were seen last.
 pub fn states_in_progress(flip: &Flip<'_>) -> Option<Vec<String>> {
-    in_progress_in(flip, flip.seen.as_ref()?)
+    let mut states = in_progress_in(flip, flip.seen.as_ref()?)?;
+    states.extend(flip.unread.then(|| "this is how they were seen last, they could not be read again".to_owned()));
+    Some(states)
 }
 
 fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
@@ -130,7 +132,12 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
                 .is_some_and(|(_, flip)| flip.job == job && in_progress(flip))
     };
     let pairs: Vec<&Pair> = found.pairs.keys().filter(mine).collect();
-    (!pairs.is_empty()).then(|| states(&topology, &found, &pairs))
+    match pairs.as_slice() {
+        // Its pair is gone: every rule is told.
+        [] if flip.rules > 0 => Some(all(&topology, &found)),
+        [] => None,
+        pairs => Some(states(&topology, &found, pairs)),
+    }
 }
 
 /// A decision for the log.

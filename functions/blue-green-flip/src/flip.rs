@@ -40,6 +40,8 @@ pub struct Flip<'a> {
     pub cause: Option<Cause>,
     /// The last call that failed.
     pub failure: Option<AwsFailure>,
+    /// Whether the rules could not be read a last time.
+    pub unread: bool,
     /// How often a record was denied in a row.
     denials: u8,
     /// How often a look has shown what may only be late, in a row.
@@ -88,6 +90,7 @@ impl<'a> Flip<'a> {
             labels: Labels::Written,
             cause: None,
             failure: None,
+            unread: false,
             denials: 0,
             doubts: 0,
         }
@@ -269,7 +272,8 @@ impl<'a> Flip<'a> {
             match self.request.late_reader.again(seen).await {
                 Ok(now) => self.seen = Some(now),
                 Err(failure) => {
-                    tracing::error!(reason = %failure, "could not look again: the rules are as they were seen before")
+                    tracing::error!(reason = %failure, "could not look again: the rules are as they were seen before");
+                    self.unread = true;
                 }
             }
         }

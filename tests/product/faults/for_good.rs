@@ -17,7 +17,7 @@ async fn a_live_rule_that_stays_unavailable_fails_the_job_and_tells_how_each_rul
         let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, kind)]).await;
         let Answer::Failed(r#type, message) = &ended.answer else { panic!("{kind:?}: {:?}", ended.answer) };
         assert_eq!(r#type, "SystemUnavailable", "{kind:?}");
-        for part in ["elasticloadbalancing:ModifyRule on arn:", "half-done", "Retry with the same Execution"] {
+        for part in ["elasticloadbalancing:ModifyRule on arn:", "in progress and not finished", "Press Retry"] {
             assert!(message.contains(part), "{kind:?}: {part:?} not in {message:?}");
         }
         assert!(message.contains("port 80, default action forwards to Code1 0, Code2 100"), "{message}");
@@ -34,7 +34,7 @@ async fn a_denied_live_rule_is_a_permission_error_and_what_had_moved_is_set_back
     let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, FaultKind::AccessDenied)]).await;
     let Answer::Failed(r#type, message) = &ended.answer else { panic!("{:?}", ended.answer) };
     assert_eq!(r#type, "PermissionError");
-    assert!(message.contains("Every rule was set back: port 80"), "{message}");
+    assert!(message.contains("The flip was undone. Rules now: port 80"), "{message}");
     assert!(message.contains("Allow elasticloadbalancing:ModifyRule in this role's policy"), "{message}");
     assert_eq!((ended.fault(), ended.traffic()), (None, Traffic::Before));
 }
@@ -68,7 +68,7 @@ async fn a_service_that_was_live_already_is_not_set_back_with_the_others() {
     let answer = flip("a-code2,b-code2,c-code2").await;
     let Answer::Failed(r#type, message) = &answer else { panic!("{answer:?}") };
     assert_eq!(r#type, "PermissionError");
-    assert!(message.contains("Every rule was set back"), "{message}");
+    assert!(message.contains("The flip was undone"), "{message}");
     let after: Vec<_> = arena.rules().await.iter().map(weights).collect();
     assert_eq!(before, after);
 }

@@ -1,4 +1,7 @@
-//! What a history of approvals, retries, late duplicates, builds and edits by hand must lead to: the reference model.
+//! What a history of approvals, retries, late duplicates, builds and edits by hand must lead to: the reference model. It
+//! is the flip's table for one delivery after the other, each of which comes to its end.
+
+use std::collections::BTreeMap;
 
 /// One of the two groups: 0 is Code1, 1 is Code2.
 pub type Side = usize;
@@ -11,21 +14,19 @@ pub struct Request {
     pub promote_image: Option<String>,
 }
 
-impl Request {
-    fn id(&self) -> Id {
-        (self.execution.clone(), self.promote_to)
-    }
-}
-
-type Id = (String, Option<Side>);
-
-/// How a request ends.
+/// How a job ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Made,
     Refused,
-    /// The rules disagree and nothing tells what is meant: no tag remembers that it was asked.
-    Unclear,
+}
+
+/// A flip that was made.
+#[derive(Clone, Debug)]
+struct Flip {
+    execution: String,
+    promote_to: Option<Side>,
+    side: Side,
 }
 
 /// The state of the world, as far as a person cares.
@@ -35,10 +36,10 @@ pub struct Model {
     pub rules: [Side; 4],
     images: [String; 2],
     fences: [Option<String>; 2],
-    /// Which group the labels call live: written last by a flip.
-    labels: Side,
-    current: Option<(Id, Side)>,
-    past: Vec<(Id, Side)>,
+    /// Every flip that was made, the newest last.
+    flips: Vec<Flip>,
+    /// How each job was closed.
+    closed: BTreeMap<String, End>,
 }
 
 fn whole(live: Side) -> [Side; 4] {
@@ -48,75 +49,50 @@ fn whole(live: Side) -> [Side; 4] {
 impl Default for Model {
     fn default() -> Self {
         let images = ["v1".to_owned(), "v2".to_owned()];
-        Self { rules: whole(0), images, fences: [None, None], labels: 0, current: None, past: Vec::new() }
+        Self { rules: whole(0), images, fences: [None, None], flips: Vec::new(), closed: BTreeMap::new() }
     }
 }
 
 impl Model {
-    /// Asks for a flip.
-    pub fn flip(&mut self, request: &Request) -> End {
-        let id = request.id();
-        let side_of = |(known, side): &(Id, Side)| (*known == id).then_some(*side);
-        let current = self.current.as_ref().and_then(side_of);
-        let past = self.past.iter().find_map(side_of).filter(|_| current.is_none());
-        let Some(side) = request.promote_to.or(current).or(past).or(self.meant()) else { return End::Unclear };
-        let live = self.live() == Some(side);
-        let late = past.is_some_and(|asked| !live || asked != side);
-        if late {
-            self.finish_current();
+    /// A job asks for a flip: the first time, or again.
+    pub fn flip(&mut self, job: &str, request: &Request) -> End {
+        if let Some(end) = self.closed.get(job) {
+            return *end; // row 2
         }
-        let undone = current.is_some() && self.labels == side && self.live() != Some(side);
-        let image_fits = request.promote_image.as_ref().is_none_or(|image| *image == self.images[side]);
-        let fenced = !live && self.fences[side].as_ref().is_some_and(|by| *by != request.execution);
-        if late || undone || !image_fits || fenced {
-            return End::Refused;
+        let end = self.open(request);
+        self.closed.insert(job.to_owned(), end);
+        end
+    }
+
+    fn open(&mut self, request: &Request) -> End {
+        let image_fits =
+            |model: &Self, side: Side| request.promote_image.as_ref().is_none_or(|image| *image == model.images[side]);
+        let known = |flip: &&Flip| flip.execution == request.execution && flip.promote_to == request.promote_to;
+        if let Some(flip) = self.flips.iter().rfind(known) {
+            // Rows 3e and 4: made by another job of this flip. What was changed since, by a flip or by hand, stays.
+            let as_it_was = self.rules == whole(flip.side) && image_fits(self, flip.side);
+            return if as_it_was { End::Made } else { End::Refused };
         }
-        self.labels = side;
-        let moves = self.rules != whole(side);
-        if !moves && current.is_none() {
-            // A flip to the other group that does not hold any more is over.
-            let over = self.current.take_if(|(_, current)| *current != side);
-            self.past.extend(over);
-            self.past.extend(past.is_none().then_some((id, side)));
-        } else if moves && current.is_none() {
-            self.past.retain(|(known, _)| *known != id);
-            self.past.extend(self.current.replace((id, side)));
+        let tested = [0, 1].into_iter().find(|live| self.rules == whole(*live)).map(|live| 1 - live);
+        let Some(side) = request.promote_to.or(tested) else { return End::Refused }; // row 5a
+        let is_live = self.rules[0] == side && self.rules[1] == side;
+        if !image_fits(self, side) || (!is_live && self.is_fenced(side, &request.execution)) {
+            return End::Refused; // row 5d
         }
-        if moves {
-            for group in [0, 1] {
-                self.fences[group].take_if(|by| *by == request.execution || (!live && group == side));
-            }
+        if self.rules != whole(side) {
+            // Row 5c, and 3a at its end.
+            self.fences[side].take_if(|by| *by == request.execution);
             self.rules = whole(side);
+            let Request { execution, promote_to, .. } = request.clone();
+            self.flips.push(Flip { execution, promote_to, side });
         }
         End::Made
     }
 
-    /// The group that every live rule serves.
-    fn live(&self) -> Option<Side> {
-        (self.rules[0] == self.rules[1]).then_some(self.rules[0])
-    }
-
-    /// What a request means that names no group: the test port's where all rules agree, else the last flip's.
-    fn meant(&self) -> Option<Side> {
-        let agreed = [0, 1].into_iter().find(|live| self.rules == whole(*live)).map(|live| 1 - live);
-        agreed.or(self.current.as_ref().map(|(_, side)| *side))
-    }
-
-    /// A late request finds rules apart: the flip that came after it is finished, unless its group is fenced.
-    fn finish_current(&mut self) {
-        let side = self.current.as_ref().map(|(_, side)| *side).filter(|side| self.fences[*side].is_none());
-        if let Some(side) = side.filter(|side| self.live() != Some(1 - side) && self.rules != whole(*side)) {
-            (self.rules, self.labels) = (whole(side), side);
-        }
-    }
-
-    /// Runs a check: it ends the journal of a flip that was made and undone by hand, else it mends the labels.
-    pub fn check(&mut self) {
-        let Some(live) = self.live() else { return };
-        match self.current.take_if(|(_, side)| *side == self.labels && *side != live) {
-            Some(undone) => self.past.push(undone),
-            None => self.labels = live,
-        }
+    /// Whether another execution is rebuilding a side. A fence whose execution made that side live counts as none.
+    fn is_fenced(&self, side: Side, execution: &str) -> bool {
+        let made = |by: &str| self.flips.iter().any(|flip| flip.execution == by && flip.side == side);
+        self.fences[side].as_ref().is_some_and(|by| by != execution && !made(by))
     }
 
     /// Runs the deployer: whether it fences the test side, which it does only where all rules agree.

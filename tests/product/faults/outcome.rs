@@ -75,8 +75,7 @@ impl Ended {
 
     /// Whether time was over before the fault struck, before the rules were read a last time, or before the answer.
     pub fn is_cut_short(&self) -> bool {
-        let unread = matches!(&self.answer, Answer::Failed(_, message) if message.contains("not known whether it was done"));
-        !self.hit || self.timed_out || unread || self.answer == Answer::Silence
+        !self.hit || self.timed_out || self.answer == Answer::Silence
     }
 
     /// What is wrong with this end of a flip, if anything is.

@@ -31,10 +31,7 @@ impl Case {
         let at = At::Action(self.action.clone(), self.number);
         let fault = Fault { at, kind: self.kind, lasts: Lasts::ForGood };
         let limit = if is_waited_out(&fault) { HASTY } else { PATIENT };
-        // A flip whose second look alone fails is made, unless too little time was left to say so.
-        let made = |ended: &Ended| ended.is_cut_short() || ended.answer != Answer::Succeeded;
-        let is_too_short = if self.is_read() { made } else { Ended::is_cut_short };
-        arena.run_within(Asked::Job, &[fault], limit, is_too_short).await
+        arena.run_within(Asked::Job, &[fault], limit, Ended::is_cut_short).await
     }
 
     fn is_read(&self) -> bool {
@@ -92,24 +89,24 @@ fn fault_of(case: &Case, ended: &Ended) -> Option<String> {
         Answer::Succeeded if case.action == "AddTags" => return fault_of_rules(ended, Traffic::Flipped),
         answer => return Some(format!("{answer:?}, {:?}", ended.traffic())),
     };
-    let expected = match case.kind {
-        // The way back was denied as well: later deliveries find the job over, and say so.
-        FaultKind::AccessDenied if message.contains("is over") => "JobFailed",
-        FaultKind::AccessDenied => "PermissionError",
-        _ => "SystemUnavailable",
-    };
+    let expected = if case.kind == FaultKind::AccessDenied { "PermissionError" } else { "SystemUnavailable" };
     if r#type != expected {
         return Some(format!("{type}, expected {expected}: {message}"));
     }
-    if let Some(missing) = told(&ended.rules).iter().find(|state| !message.contains(*state)) {
+    // Where nothing could be read, how the rules are is not known.
+    let missing = told(&ended.rules).into_iter().find(|state| !message.contains(state));
+    if let Some(missing) = missing.filter(|_| !message.contains("could not be read again")) {
         return Some(format!("{missing:?} is not in {message:?}"));
     }
-    let promised = match message {
-        _ if message.contains("finishes it") => Traffic::Flipped,
-        _ if message.contains("set back") || message.contains("sets the rest back") => Traffic::Before,
+    // What was undone stays so; what is in progress is finished, or undone, by whoever comes next.
+    let promised: &[Traffic] = match message {
+        _ if message.contains("The flip was undone") => &[Traffic::Before],
+        _ if message.contains("Press Retry: it finishes the flip, or undoes it") => &[Traffic::Before, Traffic::Flipped],
         _ => return Some(format!("nothing is said of what comes next: {message:?}")),
     };
-    fault_of_rules(ended, promised).map(|what| format!("{what}, but said was {message:?}"))
+    let became = ended.further.iter().map(|further| traffic(&further.rules)).find(|became| !promised.contains(became));
+    let became = became.map(|became| format!("{became:?} after a further delivery, but said was {message:?}"));
+    became.or(ended.fault_of_requests())
 }
 
 /// What is wrong with where the traffic is after further deliveries, or with how it was served meanwhile.
