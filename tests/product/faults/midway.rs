@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::faults::arena::{Arena, Balancer};
 use crate::faults::outcome::{Answer, is_write};
 use crate::faults::rules::weights;
-use crate::faults::run::PATIENT;
 
 fn shop(more: Value) -> Value {
     let mut parameters = json!({ "ElbName": "shop" });
