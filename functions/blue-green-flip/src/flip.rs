@@ -223,13 +223,16 @@ impl<'a> Flip<'a> {
         }
     }
 
-    /// Why a flip is taken back is known when that begins, and told when it ends.
+    /// Why a flip is taken back is known when that begins, and told when it ends. Of several pairs that are taken back
+    /// together, one has the reason.
     fn note_cause(&mut self, looked: &[Looked], turns: &[(usize, Turn)]) {
-        for (index, turn) in turns {
-            if let (Turn::Set { row: Row::R3c, .. }, None, Some(looked)) = (turn, &self.cause, looked.get(*index)) {
-                self.cause = Some(self.cause_of(looked));
-            }
+        if self.cause.is_some() {
+            return;
         }
+        let undone = turns.iter().filter(|(_, turn)| matches!(turn, Turn::Set { row: Row::R3c, .. }));
+        let mut causes: Vec<Cause> = undone.filter_map(|(index, _)| Some(self.cause_of(looked.get(*index)?))).collect();
+        causes.sort_by_key(|cause| matches!(cause, Cause::Earlier));
+        self.cause = causes.into_iter().next();
     }
 
     fn cause_of(&self, looked: &Looked) -> Cause {

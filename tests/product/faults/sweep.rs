@@ -78,12 +78,12 @@ fn phase(call: Option<&Call>, calls: &[Call]) -> &'static str {
     let port = |call: &Call| call.resource.clone().unwrap_or_default();
     match call.action.as_str() {
         action if action.starts_with("PutJob") => "answer",
-        "AddTags" if !written => "journal",
-        "AddTags" => "test rules and labels",
+        "AddTags" if !written => "record",
+        "AddTags" => "closing",
         action if action.starts_with("Modify") => {
             let first = calls.iter().find(|call| call.action.starts_with("Modify")).map(port).unwrap_or_default();
             let listener = |arn: &str| arn.split('/').skip(2).take(3).map(str::to_owned).collect::<Vec<_>>();
-            if listener(&first) == listener(&port(call)) { "live rules" } else { "test rules and labels" }
+            if listener(&first) == listener(&port(call)) { "live rules" } else { "test rules" }
         }
         _ if written => "second look",
         _ => "reading",

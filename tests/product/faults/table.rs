@@ -8,7 +8,7 @@ use local_aws::gateway::{FaultKind, Lasts};
 use crate::faults::outcome::{Answer, Ended};
 use crate::faults::rules::Traffic;
 
-const PHASES: [&str; 6] = ["reading", "journal", "live rules", "test rules and labels", "second look", "answer"];
+const PHASES: [&str; 7] = ["reading", "record", "live rules", "test rules", "second look", "closing", "answer"];
 const BEGIN: &str = "<!-- written by the sweep: begin -->";
 const END: &str = "<!-- written by the sweep: end -->";
 
