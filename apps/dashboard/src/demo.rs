@@ -111,7 +111,9 @@ fn born(project: &Project, now: Timestamp) -> Life {
     let mut environments = Vec::new();
     let mut history = Vec::new();
     for (stage, (name, tier)) in STAGES.iter().take(stages).enumerate() {
-        lag += [draw(id, 3, 3), draw(id, 4, 2), draw(id, 5, 6), draw(id, 6, 9)][stage];
+        if draw(id, 50 + stage as u64, 5) < 2 {
+            lag += [draw(id, 3, 3), draw(id, 4, 2), draw(id, 5, 6), draw(id, 6, 9)][stage];
+        }
         let never = stage == 3 && draw(id, 8, 8) == 0;
         let age = [draw(id, 9, 9), 3 + draw(id, 10, 30), 20 + draw(id, 11, 90), 40 + draw(id, 12, 700)][stage];
         let live = (!never).then(|| deployed(id, stage, commits - lag, Status::Success, hours(age)));

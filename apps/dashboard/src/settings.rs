@@ -25,7 +25,7 @@ const fn name(name: &'static str, default: &'static str, meaning: &'static str) 
 }
 
 /// Every name that is read.
-pub const NAMES: [Name; 21] = [
+pub const NAMES: [Name; 22] = [
     name("GITLAB_URL", "https://gitlab.com", "where GitLab is"),
     name("GITLAB_GROUP", "(required)", "the group whose projects are shown and whose members may look, `team` or `team/sub`"),
     name("GITLAB_ACCESS_TOKEN", "(required)", "a token with `read_api` that reads the group's projects and members; secret"),
@@ -41,6 +41,7 @@ pub const NAMES: [Name; 21] = [
     name("REFRESH_SECONDS", "60", "how often deployments are read, 1 to 3600"),
     name("GITLAB_REQUESTS_PER_MINUTE", "600", "the most that is asked of GitLab; gitlab.com allows 2000"),
     name("STALE_SECONDS", "600", "from this age on a row is marked; six times this age: not to be relied on"),
+    name("MEMBERSHIP_SECONDS", "900", "how long a checked membership counts, 1 to 3600"),
     name("REDIS_HOST", "(none)", "Redis, shared by replicas; needed by the roles `serve` and `refresh`"),
     name("REDIS_PORT", "6379", "its port"),
     name("REDIS_DB", "0", "its database, 0 to 15"),
@@ -87,6 +88,8 @@ pub struct Settings {
     pub every: Duration,
     /// How old rows may be.
     pub ages: Ages,
+    /// How long a checked membership counts.
+    pub member_for: SignedDuration,
     /// Redis' address; it may hold a password.
     pub redis: Option<Secret>,
 }
@@ -244,6 +247,7 @@ impl Settings {
             data_dir: reader.text("DATA_DIR").unwrap_or_else(|| "data".into()).into(),
             every: Duration::from_secs(reader.number("REFRESH_SECONDS", 60, 1, 3_600)),
             ages: Ages { soft: SignedDuration::from_secs(stale), hard: SignedDuration::from_secs(stale * 6) },
+            member_for: SignedDuration::from_secs(reader.number("MEMBERSHIP_SECONDS", 900, 1, 3_600) as i64),
             redis,
         };
         if reader.wrong.is_empty() { Ok(settings) } else { Err(reader.wrong) }

@@ -117,6 +117,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         sessions: Sessions::new(store.clone(), settings.session_secret.clone()),
         secret: settings.session_secret.clone(),
         ages: settings.ages,
+        member_for: settings.member_for,
         https: settings.public_url.scheme() == "https",
         pages: page_cache(),
         answered: Default::default(),

@@ -1,1 +1,16 @@
+//! The dashboard from outside: its program, a GitLab that fails, an OAuth2 server, Redis and a browser that nobody here wrote.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod browser;
+mod down;
+mod fake;
+mod foreign;
+mod harness;
+mod page;
+mod redis;
+mod refresh;
+mod security;
+mod sign_in;
+mod size;

@@ -15,9 +15,6 @@ use super::{App, Door};
 use crate::secret::Secret;
 use crate::sessions::Session;
 
-/// How long a checked membership counts.
-const CHECK_AFTER: SignedDuration = SignedDuration::from_mins(15);
-
 /// Somebody who may look.
 pub struct Visitor {
     /// The session's id; empty for a token.
@@ -87,7 +84,7 @@ async fn by_session(app: &App, door: &Door, id: String, parts: &Parts) -> Result
     let session = app.sessions.find(&id, now).await.map_err(|error| unavailable(&error))?;
     let Some(mut session) = session else { return Err(sign_in_first(parts)) };
     let before = session.clone();
-    if now.duration_since(session.checked) >= CHECK_AFTER {
+    if now.duration_since(session.checked) >= app.member_for {
         check(app, door, &id, &mut session, now).await?;
     }
     if now.duration_since(session.seen) >= SignedDuration::from_mins(1) {

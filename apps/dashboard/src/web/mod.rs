@@ -17,6 +17,7 @@ use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::SignedDuration;
 use tower_http::compression::CompressionLayer;
 
 use crate::asks::Asks;
@@ -75,6 +76,8 @@ pub struct App {
     pub secret: Secret,
     /// How old rows may be.
     pub ages: Ages,
+    /// How long a checked membership counts.
+    pub member_for: SignedDuration,
     /// Whether people come over https.
     pub https: bool,
     /// Pages that were just rendered.

@@ -1,0 +1,68 @@
+//! 500 projects with 6 environments each: what the first page weighs, how long it takes, what the process needs.
+
+use std::io::Read;
+use std::time::Instant;
+
+use crate::fake::{GitLab, TOKEN};
+use crate::harness::{Browser, Dashboard, until, variables};
+
+const SIX: [(&str, &str); 6] = [
+    ("development", "development"), ("qa", "testing"), ("uat", "testing"), ("staging", "staging"), ("production", "production"), ("production-us", "production"),
+];
+
+async fn compressed(url: &str) -> (f64, usize, String) {
+    let client = reqwest::Client::new();
+    let began = Instant::now();
+    let answer = client.get(url).header("accept-encoding", "gzip").send().await.unwrap();
+    let bytes = answer.bytes().await.unwrap();
+    let ms = began.elapsed().as_secs_f64() * 1_000.0;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    (ms, bytes.len(), text)
+}
+
+/// Resident memory of a process in kB.
+fn memory(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn five_hundred_made_up_projects_fit_a_light_page() {
+    let dashboard = Dashboard::start(&[("REFRESH_SECONDS", "3600".into())], &["--demo", "--projects", "500"]).await;
+    until("all are read", async || dashboard.said("\"refreshed\"")).await;
+    let (ms, bytes, text) = compressed(&dashboard.url).await;
+    println!("500 made-up projects: first page {ms:.1} ms, {} kB compressed, {} kB plain, {} MB of memory", bytes / 1_000, text.len() / 1_000, memory(dashboard.id()) / 1_000);
+    assert_eq!(text.matches("<tr").count(), 501 + text.matches("class=\"section\"").count());
+    assert!(bytes < 200_000, "{bytes}");
+    assert!(memory(dashboard.id()) < 100_000, "{} kB", memory(dashboard.id()));
+}
+
+#[tokio::test]
+async fn long_five_hundred_projects_with_six_environments() {
+    if std::env::var_os("LONG").is_none() {
+        return;
+    }
+    let gitlab = GitLab::start().await;
+    for id in 1..=500 {
+        let mut world = gitlab.world();
+        world.project(id, &format!("team/group{}/service-{id}", id % 9), &SIX, 40);
+        for (at, (stage, _)) in SIX.iter().enumerate() {
+            for commit in 0..4 {
+                let tag = format!("v1.{id}.{}", commit + 30 - at * 3);
+                world.deploy(id, stage, commit + 33 - at * 3 - id as usize % 3, "success", (at > 2).then_some(tag.as_str()));
+            }
+        }
+    }
+    let dashboard = Dashboard::start(&variables(&gitlab), &[]).await;
+    until("the first round ends", async || dashboard.said("\"refreshed\"")).await;
+    dashboard.refreshed().await;
+    for line in dashboard.lines().iter().filter(|line| line.contains("\"refreshed\"")) {
+        println!("{line}");
+    }
+    let began = Instant::now();
+    let answer = Browser::new(&dashboard.url).token(TOKEN).get("/api/v1/projects").await;
+    println!("API: {} kB in {} ms; memory {} MB", answer.body.len() / 1_000, began.elapsed().as_millis(), memory(dashboard.id()) / 1_000);
+    assert!(memory(dashboard.id()) < 100_000, "{} kB", memory(dashboard.id()));
+}
