@@ -12,16 +12,34 @@ use crate::model::{Branch, Deployment, Environment, Past, Project, Row, Status, 
 use crate::source::{Source, Unread};
 
 const NAMES: [&str; 24] = [
-    "accounts", "basket", "billing", "catalogue", "checkout", "delivery", "gateway", "images", "invoices", "login", "mail", "mobile-api",
-    "orders", "payments", "prices", "ratings", "reports", "returns", "search", "shop-web", "stock", "support", "terraform", "tracking",
+    "accounts",
+    "basket",
+    "billing",
+    "catalogue",
+    "checkout",
+    "delivery",
+    "gateway",
+    "images",
+    "invoices",
+    "login",
+    "mail",
+    "mobile-api",
+    "orders",
+    "payments",
+    "prices",
+    "ratings",
+    "reports",
+    "returns",
+    "search",
+    "shop-web",
+    "stock",
+    "support",
+    "terraform",
+    "tracking",
 ];
 const GROUPS: [&str; 4] = ["shop/backend", "shop/frontend", "platform/infrastructure", "labs"];
-const STAGES: [(&str, Tier); 4] = [
-    ("development", Tier::Development),
-    ("qa", Tier::Testing),
-    ("staging", Tier::Staging),
-    ("production", Tier::Production),
-];
+const STAGES: [(&str, Tier); 4] =
+    [("development", Tier::Development), ("qa", Tier::Testing), ("staging", Tier::Staging), ("production", Tier::Production)];
 const PEOPLE: [&str; 4] = ["backend-team", "frontend-team", "release-bot", "on-call"];
 
 /// The order of the made-up projects, as a file a team would write.

@@ -23,8 +23,12 @@ pub fn figures(row: &Row, now: Timestamp) -> Vec<Figure> {
     let first = row.environments.first().map(|e| e.name.as_str()).unwrap_or_default();
     let last = row.environments.iter().rfind(|e| e.tier == Tier::Production).or(row.environments.last());
     let last = last.map(|e| e.name.as_str()).unwrap_or_default();
-    let of = |name: &str| row.history.iter().filter(|past| past.environment == name).map(|past| &past.deployment).collect::<Vec<_>>();
-    let to_first = of(first).into_iter().filter(|d| d.status == Status::Success).filter_map(|d| Some(d.at().duration_since(d.committed_at?)));
+    let of =
+        |name: &str| row.history.iter().filter(|past| past.environment == name).map(|past| &past.deployment).collect::<Vec<_>>();
+    let to_first = of(first)
+        .into_iter()
+        .filter(|d| d.status == Status::Success)
+        .filter_map(|d| Some(d.at().duration_since(d.committed_at?)));
     let jobs = row.history.iter().filter_map(|past| Some(past.deployment.started_at?.duration_since(past.deployment.created_at)));
     vec![
         median(&format!("Commit to {first}"), to_first.collect(), "deployments, from the commit's time to the end of the job"),

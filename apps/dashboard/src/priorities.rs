@@ -63,7 +63,10 @@ impl Priorities {
                 for id in &ids.value {
                     let line = id.referenced.line();
                     if let Some(first) = lines.insert(id.value, line) {
-                        return Err(format!("line {line}: project {} is on line {first} already; each project has one place", id.value));
+                        return Err(format!(
+                            "line {line}: project {} is on line {first} already; each project has one place",
+                            id.value
+                        ));
                     }
                     let place = Place { group: group.into(), category: category.clone(), rank: places.len() };
                     places.insert(id.value, place);

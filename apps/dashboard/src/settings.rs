@@ -31,7 +31,11 @@ pub const NAMES: [Name; 22] = [
     name("GITLAB_ACCESS_TOKEN", "(required)", "a token with `read_api` that reads the group's projects and members; secret"),
     name("GITLAB_APPLICATION_ID", "(required)", "the GitLab application that people sign in with, scope `openid`"),
     name("GITLAB_APPLICATION_SECRET", "(required)", "its secret"),
-    name("SESSION_SECRET_KEY", "(random)", "32 characters or more; required beyond loopback, with REDIS_HOST or RUN_APP_SCHEDULER=true; secret"),
+    name(
+        "SESSION_SECRET_KEY",
+        "(random)",
+        "32 characters or more; required beyond loopback, with REDIS_HOST or RUN_APP_SCHEDULER=true; secret",
+    ),
     name("RUN_APP_SCHEDULER", "false", "`true`: a production set-up; SESSION_SECRET_KEY must be there"),
     name("HOST", "127.0.0.1", "the address to listen on; 0.0.0.0 in a container"),
     name("PORT", "3000", "the port to listen on"),
@@ -152,7 +156,8 @@ impl Reader<'_> {
             self.wrong.push(format!("GITLAB_URL is {url}: it must be https, since tokens are sent there"));
         }
         let group = self.required("GITLAB_GROUP", "the path of the group whose projects are shown, such as team/sub");
-        let token = self.required("GITLAB_ACCESS_TOKEN", "make one in GitLab (group, Settings, Access tokens) with the scope read_api");
+        let token =
+            self.required("GITLAB_ACCESS_TOKEN", "make one in GitLab (group, Settings, Access tokens) with the scope read_api");
         let application = "make one in GitLab (group, Settings, Applications) with the scope openid";
         GitLab {
             url,
@@ -229,7 +234,9 @@ impl Settings {
         let public_url = reader.url("DASHBOARD_URL", &format!("http://127.0.0.1:{port}"));
         let beyond = !host.is_loopback() || !is_loopback(&public_url);
         if public_url.scheme() == "http" && beyond && !demo {
-            reader.wrong.push(format!("DASHBOARD_URL is {public_url}: beyond this machine it must be https, since cookies are sent there"));
+            reader.wrong.push(format!(
+                "DASHBOARD_URL is {public_url}: beyond this machine it must be https, since cookies are sent there"
+            ));
         }
         if demo && !host.is_loopback() {
             reader.wrong.push(format!("HOST is {host}: --demo has no sign-in and is for this machine alone, 127.0.0.1"));
@@ -257,5 +264,8 @@ impl Settings {
 /// The names as a table for `--help`.
 pub fn help() -> String {
     let rows = NAMES.iter().map(|name| format!("  {:<27} {:<26} {}\n", name.name, name.default, name.meaning));
-    format!("Environment variables, their defaults:\n{}\nExit codes: 0 ended by a signal, 1 failed, 2 the command line or the environment is wrong.", rows.collect::<String>())
+    format!(
+        "Environment variables, their defaults:\n{}\nExit codes: 0 ended by a signal, 1 failed, 2 the command line or the environment is wrong.",
+        rows.collect::<String>()
+    )
 }

@@ -31,7 +31,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub fn settings(arguments: &Arguments) -> Result<Settings, Vec<String>> {
     let settings = Settings::read(arguments.demo, &|name| std::env::var(name).ok())?;
     if arguments.role != Role::Both && settings.redis.is_none() {
-        return Err(vec!["REDIS_HOST is not set: `serve` and `refresh` meet in Redis. Without Redis run `dashboard` alone.".into()]);
+        return Err(vec![
+            "REDIS_HOST is not set: `serve` and `refresh` meet in Redis. Without Redis run `dashboard` alone.".into(),
+        ]);
     }
     Ok(settings)
 }
@@ -136,7 +138,8 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
 
 async fn listen(app: App, settings: &Settings) -> Result<(), Failure> {
     let address = SocketAddr::new(settings.host, settings.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("HOST and PORT: {address} cannot be listened on: {error}"))?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| format!("HOST and PORT: {address} cannot be listened on: {error}"))?;
     let port = listener.local_addr()?.port();
     tracing::info!(%address, port, url = %settings.public_url, "serving");
     Ok(axum::serve(listener, router(Arc::new(app))).await?)

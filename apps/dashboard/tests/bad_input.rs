@@ -85,7 +85,13 @@ fn a_folder_that_cannot_be_written_is_named() {
 fn help_and_readme_have_every_name() {
     let help = String::from_utf8(ends(&[], &["--help"]).stdout).unwrap();
     let readme = include_str!("../README.md");
-    for name in GOOD.map(|(name, _)| name).iter().chain(&["REDIS_HOST", "REDIS_SSL", "RUN_APP_SCHEDULER", "SESSION_SECRET_KEY", "DASHBOARD_URL"]) {
+    for name in GOOD.map(|(name, _)| name).iter().chain(&[
+        "REDIS_HOST",
+        "REDIS_SSL",
+        "RUN_APP_SCHEDULER",
+        "SESSION_SECRET_KEY",
+        "DASHBOARD_URL",
+    ]) {
         assert!(help.contains(name) && readme.contains(&format!("`{name}`")), "{name}");
     }
 }

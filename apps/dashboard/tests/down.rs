@@ -10,7 +10,13 @@ use crate::refresh::{STAGES, gitlab};
 #[tokio::test]
 async fn too_many_requests_with_a_time_are_waited_for() {
     let gitlab = gitlab().await;
-    gitlab.world().faults.push(Fault { path: "/environments".into(), status: 429, retry_after: Some(2), wait: Duration::ZERO, times: 1 });
+    gitlab.world().faults.push(Fault {
+        path: "/environments".into(),
+        status: 429,
+        retry_after: Some(2),
+        wait: Duration::ZERO,
+        times: 1,
+    });
     let began = Instant::now();
     let dashboard = Dashboard::ready(&gitlab).await;
     assert!(began.elapsed() >= Duration::from_secs(2));

@@ -19,7 +19,13 @@ async fn many() -> GitLab {
     gitlab.world().deploy(1, "production", 2, "failed", None);
     gitlab.world().projects.get_mut(&1).unwrap().branches.push(("release/1.1".into(), 1));
     gitlab.world().members.insert(7);
-    gitlab.world().faults.push(Fault { path: "/user".into(), status: 429, retry_after: Some(1), wait: Default::default(), times: 1 });
+    gitlab.world().faults.push(Fault {
+        path: "/user".into(),
+        status: 429,
+        retry_after: Some(1),
+        wait: Default::default(),
+        times: 1,
+    });
     gitlab
 }
 

@@ -87,7 +87,9 @@ impl Dashboard {
         let mut child = command.spawn().unwrap();
         let log: Arc<Mutex<Vec<String>>> = Arc::default();
         let (lines, output) = (log.clone(), child.stdout.take().unwrap());
-        std::thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line)));
+        std::thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).for_each(|line| lines.lock().unwrap().push(line))
+        });
         let mut dashboard = Dashboard { child, url: String::new(), log, data: data.to_owned(), keep: None };
         if arguments.first() != Some(&"refresh") {
             until("the dashboard serves", async || dashboard.said("\"serving\"")).await;
@@ -144,7 +146,12 @@ impl Dashboard {
 pub fn ends(variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command();
-    command.current_dir(folder.path()).args(arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .current_dir(folder.path())
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -228,7 +235,11 @@ impl Browser {
         for cookie in headers.get_all(SET_COOKIE) {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
-            if value.is_empty() { self.cookies.remove(name) } else { self.cookies.insert(name.into(), value.into()) };
+            if value.is_empty() {
+                self.cookies.remove(name)
+            } else {
+                self.cookies.insert(name.into(), value.into())
+            };
         }
         Answer { status, headers, body: response.text().await.unwrap() }
     }

@@ -26,7 +26,8 @@ impl Drop for Redis {
 
 impl Redis {
     fn start() -> Redis {
-        let mut redis = Redis { child: Command::new("true").spawn().unwrap(), port: free_port(), folder: tempfile::tempdir().unwrap() };
+        let mut redis =
+            Redis { child: Command::new("true").spawn().unwrap(), port: free_port(), folder: tempfile::tempdir().unwrap() };
         redis.run(&["--port", &redis.port.to_string()]);
         redis
     }
@@ -34,7 +35,10 @@ impl Redis {
     fn run(&mut self, arguments: &[&str]) {
         self.kill();
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(self.folder.path()).args(arguments);
+        command
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .arg(self.folder.path())
+            .args(arguments);
         self.child = command.stdout(Stdio::null()).spawn().expect("redis-server: run apps/dashboard/tests/setup");
         for _ in 0..600 {
             if std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
@@ -152,13 +156,17 @@ async fn the_page_says_that_redis_is_away() {
     let replica = Dashboard::start(&settings, &["serve", "--demo"]).await;
     until("rows", async || Browser::new(&replica.url).get("/").await.body.contains("<b>24</b> projects")).await;
     redis.kill();
-    until("the notice", async || Browser::new(&replica.url).get("/").await.body.contains("Shown is what this replica last saw")).await;
+    until("the notice", async || Browser::new(&replica.url).get("/").await.body.contains("Shown is what this replica last saw"))
+        .await;
     assert!(Browser::new(&replica.url).get("/").await.body.contains("payments"));
     let data = replica.data.clone();
     let keep = tempfile::tempdir().unwrap();
     std::fs::copy(data.join("dashboard.redb"), keep.path().join("dashboard.redb")).unwrap();
     let restarted = Dashboard::start_in(keep.path(), &settings, &["serve", "--demo"]).await;
-    assert!(Browser::new(&restarted.url).get("/").await.body.contains("payments"), "a restart without Redis shows the disk's rows");
+    assert!(
+        Browser::new(&restarted.url).get("/").await.body.contains("payments"),
+        "a restart without Redis shows the disk's rows"
+    );
 }
 
 #[tokio::test]
@@ -231,8 +239,18 @@ async fn tls_with_the_right_authority_and_not_with_another() {
     certificates(&folder);
     let (port, file) = (redis.port.to_string(), |name: &str| folder.join(name).to_str().unwrap().to_owned());
     redis.run(&[
-        "--port", "0", "--tls-port", &port, "--tls-cert-file", &file("redis.pem"), "--tls-key-file", &file("redis.key"),
-        "--tls-ca-cert-file", &file("ca.pem"), "--tls-auth-clients", "no",
+        "--port",
+        "0",
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &file("redis.pem"),
+        "--tls-key-file",
+        &file("redis.key"),
+        "--tls-ca-cert-file",
+        &file("ca.pem"),
+        "--tls-auth-clients",
+        "no",
     ]);
     let mut settings = redis.variables(&gitlab);
     settings.push(("REDIS_SSL", "True".into()));

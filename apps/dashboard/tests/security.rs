@@ -12,12 +12,26 @@ async fn without_a_session_every_route_is_closed() {
     let gitlab = gitlab().await;
     let dashboard = Dashboard::ready(&gitlab).await;
     let closed = [
-        ("GET", "/", 303), ("GET", "/?q=a", 303), ("GET", "/projects/1", 303), ("GET", "/metrics", 401), ("GET", "/api/v1/projects", 401),
-        ("GET", "/api/v1/projects/1", 401), ("POST", "/api/v1/projects/1/refresh", 401), ("POST", "/refresh", 401), ("POST", "/sign-out", 401),
+        ("GET", "/", 303),
+        ("GET", "/?q=a", 303),
+        ("GET", "/projects/1", 303),
+        ("GET", "/metrics", 401),
+        ("GET", "/api/v1/projects", 401),
+        ("GET", "/api/v1/projects/1", 401),
+        ("POST", "/api/v1/projects/1/refresh", 401),
+        ("POST", "/refresh", 401),
+        ("POST", "/sign-out", 401),
     ];
     let open = [
-        ("GET", "/healthz", 200), ("GET", "/readyz", 200), ("GET", "/sign-in", 200), ("GET", "/oauth/start", 303), ("GET", "/oauth/callback", 400),
-        ("GET", "/assets/style.css", 200), ("GET", "/assets/page.js", 200), ("GET", "/assets/icon.svg", 200), ("GET", "/nothing", 404),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/sign-in", 200),
+        ("GET", "/oauth/start", 303),
+        ("GET", "/oauth/callback", 400),
+        ("GET", "/assets/style.css", 200),
+        ("GET", "/assets/page.js", 200),
+        ("GET", "/assets/icon.svg", 200),
+        ("GET", "/nothing", 404),
     ];
     for cookie in [None, Some("invented"), Some("")] {
         for (method, path, status) in closed.iter().chain(&open) {
@@ -72,7 +86,9 @@ async fn names_from_gitlab_are_text_and_never_markup() {
     dashboard.refreshed().await;
     let mut browser = signed_in(&dashboard, "1").await;
     let query = url::form_urlencoded::byte_serialize(evil.as_bytes()).collect::<String>();
-    for path in ["/".to_owned(), "/projects/2".into(), format!("/?q={query}"), format!("/?sort={query}&group={query}&status={query}")] {
+    for path in
+        ["/".to_owned(), "/projects/2".into(), format!("/?q={query}"), format!("/?sort={query}&group={query}&status={query}")]
+    {
         let body = browser.get(&path).await.body;
         assert!(!body.contains("<script>alert") && !body.contains("<img"), "{path}");
         assert!(!body.contains("onerror=alert(2)\""), "{path}");
@@ -83,7 +99,13 @@ async fn names_from_gitlab_are_text_and_never_markup() {
 #[tokio::test]
 async fn no_answer_sends_a_browser_to_another_host() {
     let (_gitlab, _server, dashboard) = set_up().await;
-    for to in ["https://evil.example/", "//evil.example", "/\\evil.example", "/%0d%0alocation:https://evil.example", "javascript:alert(1)"] {
+    for to in [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/%0d%0alocation:https://evil.example",
+        "javascript:alert(1)",
+    ] {
         let mut browser = Browser::new(&dashboard.url);
         let query = url::form_urlencoded::byte_serialize(to.as_bytes()).collect::<String>();
         let page = browser.get(&format!("/sign-in?to={query}")).await;
@@ -91,7 +113,11 @@ async fn no_answer_sends_a_browser_to_another_host() {
         let back = at_gitlab(&mut browser, &format!("/oauth/start?to={query}"), "7").await;
         let answer = browser.get(&back).await;
         assert_eq!(answer.status, 303);
-        assert!(answer.location().starts_with('/') && !answer.location().starts_with("//") && !answer.location().contains('\\'), "{}", answer.location());
+        assert!(
+            answer.location().starts_with('/') && !answer.location().starts_with("//") && !answer.location().contains('\\'),
+            "{}",
+            answer.location()
+        );
     }
 }
 
@@ -120,8 +146,15 @@ async fn over_https_cookies_are_bound_to_the_host() {
     let dashboard = Dashboard::start(&settings, &[]).await;
     let answer = Browser::new(&dashboard.url).get("/oauth/start").await;
     let cookie = answer.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-dashboard-signin=") && cookie.contains("; Secure") && cookie.contains("Path=/;"), "{cookie}");
-    assert!(answer.location().contains("redirect_uri=https%3A%2F%2Freleases.example%2Foauth%2Fcallback"), "{}", answer.location());
+    assert!(
+        cookie.starts_with("__Host-dashboard-signin=") && cookie.contains("; Secure") && cookie.contains("Path=/;"),
+        "{cookie}"
+    );
+    assert!(
+        answer.location().contains("redirect_uri=https%3A%2F%2Freleases.example%2Foauth%2Fcallback"),
+        "{}",
+        answer.location()
+    );
     assert!(answer.headers.contains_key("strict-transport-security"));
 }
 

@@ -7,7 +7,12 @@ use crate::fake::{GitLab, TOKEN};
 use crate::harness::{Browser, Dashboard, until, variables};
 
 const SIX: [(&str, &str); 6] = [
-    ("development", "development"), ("qa", "testing"), ("uat", "testing"), ("staging", "staging"), ("production", "production"), ("production-us", "production"),
+    ("development", "development"),
+    ("qa", "testing"),
+    ("uat", "testing"),
+    ("staging", "staging"),
+    ("production", "production"),
+    ("production-us", "production"),
 ];
 
 async fn compressed(url: &str) -> (f64, usize, String) {
@@ -33,7 +38,12 @@ async fn five_hundred_made_up_projects_fit_a_light_page() {
     let dashboard = Dashboard::start(&[("REFRESH_SECONDS", "3600".into())], &["--demo", "--projects", "500"]).await;
     until("all are read", async || dashboard.said("\"refreshed\"")).await;
     let (ms, bytes, text) = compressed(&dashboard.url).await;
-    println!("500 made-up projects: first page {ms:.1} ms, {} kB compressed, {} kB plain, {} MB of memory", bytes / 1_000, text.len() / 1_000, memory(dashboard.id()) / 1_000);
+    println!(
+        "500 made-up projects: first page {ms:.1} ms, {} kB compressed, {} kB plain, {} MB of memory",
+        bytes / 1_000,
+        text.len() / 1_000,
+        memory(dashboard.id()) / 1_000
+    );
     assert_eq!(text.matches("<tr").count(), 501 + text.matches("class=\"section\"").count());
     assert!(bytes < 200_000, "{bytes}");
     assert!(memory(dashboard.id()) < 100_000, "{} kB", memory(dashboard.id()));
@@ -63,6 +73,11 @@ async fn long_five_hundred_projects_with_six_environments() {
     }
     let began = Instant::now();
     let answer = Browser::new(&dashboard.url).token(TOKEN).get("/api/v1/projects").await;
-    println!("API: {} kB in {} ms; memory {} MB", answer.body.len() / 1_000, began.elapsed().as_millis(), memory(dashboard.id()) / 1_000);
+    println!(
+        "API: {} kB in {} ms; memory {} MB",
+        answer.body.len() / 1_000,
+        began.elapsed().as_millis(),
+        memory(dashboard.id()) / 1_000
+    );
     assert!(memory(dashboard.id()) < 100_000, "{} kB", memory(dashboard.id()));
 }

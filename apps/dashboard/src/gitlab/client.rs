@@ -130,7 +130,7 @@ impl Client {
             let status = failed.status();
             if status == StatusCode::TOO_MANY_REQUESTS {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
-                let wait = asked_wait(failed.headers()).unwrap_or(Duration::from_secs(5) * 2u32.pow(tried)).min(LONGEST_WAIT);
+                let wait = asked_wait(failed.headers()).unwrap_or(Duration::from_secs(5) * 2u32.pow(tried - 1)).min(LONGEST_WAIT);
                 tracing::warn!(path = short(path), seconds = wait.as_secs(), "GitLab says too many requests, waiting");
                 self.pause(wait);
             } else if status.is_server_error() && tried < TRIES {
@@ -139,7 +139,9 @@ impl Client {
                 return Err(refused(path, status));
             }
             if tried >= TRIES + 2 {
-                return Err(Unread::everywhere("GitLab says \"too many requests\" again and again. Lower GITLAB_REQUESTS_PER_MINUTE."));
+                return Err(Unread::everywhere(
+                    "GitLab says \"too many requests\" again and again. Lower GITLAB_REQUESTS_PER_MINUTE.",
+                ));
             }
         }
     }
@@ -171,10 +173,14 @@ fn refused(path: &str, status: StatusCode) -> Unread {
             Unread { refused: true, ..Unread::everywhere(text) }
         }
         403 => {
-            let text = format!("GITLAB_ACCESS_TOKEN may not read {path} (403). Give it the scope read_api and the role Reporter.");
+            let text =
+                format!("GITLAB_ACCESS_TOKEN may not read {path} (403). Give it the scope read_api and the role Reporter.");
             Unread { refused: true, ..Unread::here(text) }
         }
-        404 => Unread { missing: true, ..Unread::here(format!("GitLab knows no {path} (404), or GITLAB_ACCESS_TOKEN may not see it.")) },
+        404 => Unread {
+            missing: true,
+            ..Unread::here(format!("GitLab knows no {path} (404), or GITLAB_ACCESS_TOKEN may not see it."))
+        },
         300..=399 => Unread::everywhere(format!("GitLab sends {path} elsewhere ({code}). Set GITLAB_URL to its real address.")),
         _ => Unread::here(format!("GitLab failed to answer {path} ({code}).")),
     }

@@ -19,7 +19,8 @@ pub fn full(
     deployed: &[ApiDeployment],
     now: Timestamp,
 ) -> Row {
-    let (head, branches) = branches.into_iter().partition::<Vec<_>, _>(|branch| Some(&branch.name) == project.default_branch.as_ref());
+    let (head, branches) =
+        branches.into_iter().partition::<Vec<_>, _>(|branch| Some(&branch.name) == project.default_branch.as_ref());
     let mut environments: Vec<Environment> = environments.into_iter().map(environment).collect();
     environments.sort_by(|a, b| a.tier.cmp(&b.tier).then(a.name.cmp(&b.name)));
     let mark = newest.iter().map(|d| d.updated_at).max();
@@ -77,7 +78,9 @@ fn settle(environment: &mut Environment, deployment: &Deployment) {
         if environment.live.as_ref().is_none_or(|live| (live.at(), live.id) <= (deployment.at(), deployment.id)) {
             environment.live = Some(deployment.clone());
         }
-    } else if deployment.status != Status::Skipped && environment.attempt.as_ref().is_none_or(|attempt| attempt.id < deployment.id) {
+    } else if deployment.status != Status::Skipped
+        && environment.attempt.as_ref().is_none_or(|attempt| attempt.id < deployment.id)
+    {
         environment.attempt = Some(deployment.clone());
     }
     // A try that was made before the live one ended is over, unless it still runs or waits.
@@ -120,7 +123,8 @@ mod tests {
     }
 
     fn row(deployments: &[ApiDeployment]) -> Row {
-        let project = Project { id: 1, path: "a/b".into(), name: "b".into(), web_url: "https://x/a/b".into(), default_branch: None };
+        let project =
+            Project { id: 1, path: "a/b".into(), name: "b".into(), web_url: "https://x/a/b".into(), default_branch: None };
         let production = ApiEnvironment { id: 1, name: "production".into(), external_url: None, tier: Some(Tier::Production) };
         let mut row = full(&project, Vec::new(), vec![production], &[], &[], Timestamp::UNIX_EPOCH);
         assert!(changed(&mut row, deployments));
@@ -150,7 +154,8 @@ mod tests {
     fn a_failed_try_leaves_what_runs() {
         let failed = [deployment(1, "aaa", "success", 1), deployment(2, "bbb", "failed", 2)];
         assert_eq!(shown(&failed), ("aaa success".into(), "bbb failed".into()));
-        let repaired = [deployment(1, "aaa", "success", 1), deployment(2, "bbb", "failed", 2), deployment(3, "ccc", "success", 3)];
+        let repaired =
+            [deployment(1, "aaa", "success", 1), deployment(2, "bbb", "failed", 2), deployment(3, "ccc", "success", 3)];
         assert_eq!(shown(&repaired), ("ccc success".into(), "-".into()));
     }
 
@@ -164,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_same_changes_twice_change_nothing() {
-        let changes = || [deployment(1, "aaa", "success", 1), deployment(2, "bbb", "failed", 2), deployment(3, "aaa", "success", 3)];
+        let changes =
+            || [deployment(1, "aaa", "success", 1), deployment(2, "bbb", "failed", 2), deployment(3, "aaa", "success", 3)];
         let mut twice = row(&changes());
         assert!(changed(&mut twice, &changes()));
         assert_eq!(twice, row(&changes()));

@@ -47,7 +47,11 @@ impl GitLab {
         let Some(mark) = earlier.mark else { return Ok(None) };
         // A second earlier, since two deployments may have the same time; what is known already changes nothing.
         let since = mark - SignedDuration::from_secs(1);
-        let path = format!("projects/{}/deployments?order_by=updated_at&sort=asc&per_page=100&updated_after={}", project.id, part(&since.to_string()));
+        let path = format!(
+            "projects/{}/deployments?order_by=updated_at&sort=asc&per_page=100&updated_after={}",
+            project.id,
+            part(&since.to_string())
+        );
         let changed: Vec<ApiDeployment> = self.client.all(&path).await?;
         let mut row = Row { project: project.clone(), read_at: Timestamp::now(), trouble: None, ..earlier.clone() };
         if !merge::changed(&mut row, &changed) {
@@ -63,7 +67,8 @@ impl GitLab {
         let id = project.id;
         let now = Timestamp::now();
         let branches = self.branches(project).await?;
-        let environments: Vec<ApiEnvironment> = self.client.all(&format!("projects/{id}/environments?states=available&per_page=100")).await?;
+        let environments: Vec<ApiEnvironment> =
+            self.client.all(&format!("projects/{id}/environments?states=available&per_page=100")).await?;
         let newest = format!("projects/{id}/deployments?order_by=updated_at&sort=desc&per_page=100");
         let newest: Page<Vec<ApiDeployment>> = self.client.get(&newest).await?;
         let deployed = format!("projects/{id}/deployments?status=success&order_by=finished_at&sort=desc&per_page=100");
@@ -82,7 +87,8 @@ impl GitLab {
 
     async fn last_of(&self, project: u64, environment: &str) -> Result<Vec<ApiDeployment>, Unread> {
         let name = part(environment);
-        let path = format!("projects/{project}/deployments?environment={name}&status=success&order_by=finished_at&sort=desc&per_page=1");
+        let path =
+            format!("projects/{project}/deployments?environment={name}&status=success&order_by=finished_at&sort=desc&per_page=1");
         Ok(self.client.get(&path).await?.value)
     }
 
@@ -90,7 +96,8 @@ impl GitLab {
         let Some(main) = &project.default_branch else { return Ok(Vec::new()) };
         let escaped: String = main.chars().flat_map(|c| (!c.is_alphanumeric()).then_some('\\').into_iter().chain([c])).collect();
         let regex = part(&format!("^({escaped}$|release[/-]|hotfix[/-])"));
-        let found: Vec<ApiBranch> = self.client.all(&format!("projects/{}/repository/branches?regex={regex}&per_page=100", project.id)).await?;
+        let found: Vec<ApiBranch> =
+            self.client.all(&format!("projects/{}/repository/branches?regex={regex}&per_page=100", project.id)).await?;
         Ok(found.into_iter().map(Branch::from).collect())
     }
 
@@ -109,7 +116,10 @@ impl GitLab {
 #[async_trait]
 impl Source for GitLab {
     async fn projects(&self) -> Result<Vec<Project>, Unread> {
-        let path = format!("groups/{}/projects?include_subgroups=true&with_shared=false&archived=false&order_by=id&sort=asc&per_page=100", self.group);
+        let path = format!(
+            "groups/{}/projects?include_subgroups=true&with_shared=false&archived=false&order_by=id&sort=asc&per_page=100",
+            self.group
+        );
         let found: Vec<ApiProject> = self.client.all(&path).await.map_err(|error| Unread { everywhere: true, ..error })?;
         let mut projects: Vec<Project> = found.into_iter().map(Project::from).collect();
         for id in self.priorities.now().0.ids() {

@@ -35,9 +35,14 @@ impl Store {
         self.shared.as_ref()
     }
 
-    async fn on_disk<T: Send + 'static>(&self, call: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let disk = self.disk.clone();
-        tokio::task::spawn_blocking(move || call(&disk)).await.map_err(|error| StoreError(format!("the store stopped: {error}")))?
+        tokio::task::spawn_blocking(move || call(&disk))
+            .await
+            .map_err(|error| StoreError(format!("the store stopped: {error}")))?
     }
 
     /// The rows that this process last saw.

@@ -140,7 +140,9 @@ impl Shared {
         all.extend_from_slice(arguments);
         match self.script(WRITE, &[FENCE, CHANGED, ROWS, LIST], &all).await? {
             1 => Ok(()),
-            _ => Err(StoreError(format!("lease {number} is outdated: another refresher has taken over, and nothing was written"))),
+            _ => {
+                Err(StoreError(format!("lease {number} is outdated: another refresher has taken over, and nothing was written")))
+            }
         }
     }
 
@@ -159,7 +161,8 @@ impl Shared {
 
     /// How many changes were ever written.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        let count: Option<u64> = self.connection().await?.get(format!("{CHANGED}:count")).await.map_err(|error| self.failed(&error))?;
+        let count: Option<u64> =
+            self.connection().await?.get(format!("{CHANGED}:count")).await.map_err(|error| self.failed(&error))?;
         Ok(count.unwrap_or(0))
     }
 
@@ -167,7 +170,8 @@ impl Shared {
     pub async fn changes(&self, seen: u64) -> Result<Changes, StoreError> {
         let mut connection = self.connection().await?;
         let failed = |error: RedisError| self.failed(&error);
-        let ids: Vec<(String, u64)> = connection.zrangebyscore_withscores(CHANGED, format!("({seen}"), "+inf").await.map_err(failed)?;
+        let ids: Vec<(String, u64)> =
+            connection.zrangebyscore_withscores(CHANGED, format!("({seen}"), "+inf").await.map_err(failed)?;
         let list: Option<Vec<u8>> = connection.get(LIST).await.map_err(failed)?;
         let mut rows = Vec::new();
         if !ids.is_empty() {

@@ -166,9 +166,16 @@ fn wanted(filter: &Filter, place: &Place, row: &Row, ages: Ages, now: Timestamp)
 fn mentions(row: &Row, text: &str) -> bool {
     let has = |value: &str| value.to_lowercase().contains(text);
     let of_deployments = |environment: &crate::model::Environment| {
-        environment.live.iter().chain(&environment.attempt).any(|d| has(d.version()) || d.sha.starts_with(text) || d.by.as_deref().is_some_and(has))
+        environment
+            .live
+            .iter()
+            .chain(&environment.attempt)
+            .any(|d| has(d.version()) || d.sha.starts_with(text) || d.by.as_deref().is_some_and(has))
     };
-    has(&row.project.path) || has(&row.project.name) || row.branches.iter().any(|b| has(&b.name)) || row.environments.iter().any(of_deployments)
+    has(&row.project.path)
+        || has(&row.project.name)
+        || row.branches.iter().any(|b| has(&b.name))
+        || row.environments.iter().any(of_deployments)
 }
 
 fn compare(a: &(Place, &Row), b: &(Place, &Row), sort: &str) -> Ordering {

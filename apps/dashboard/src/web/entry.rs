@@ -57,7 +57,10 @@ async fn by_token(door: &Door, token: &Secret) -> Result<Visitor, Message> {
     match door.members.by_token(token).await {
         Ok(Some(user)) => Ok(Visitor { session: String::new(), user: user.to_string() }),
         Ok(None) => {
-            let text = format!("This token is not valid, lacks the scope read_user or read_api, or its owner is no member of {}.", door.members.group());
+            let text = format!(
+                "This token is not valid, lacks the scope read_user or read_api, or its owner is no member of {}.",
+                door.members.group()
+            );
             Err(Message::new(StatusCode::UNAUTHORIZED, "Not a member's token", text))
         }
         Err(error) => Err(Message::new(StatusCode::SERVICE_UNAVAILABLE, "Token not checked", error.text)),
@@ -104,7 +107,8 @@ async fn check(app: &App, door: &Door, id: &str, session: &mut Session, now: Tim
             if let Err(error) = app.sessions.end(id).await {
                 tracing::warn!(%error, "session of a former member not ended, it is refused again");
             }
-            let text = format!("@{} is no longer a member of {} in GitLab, so the session is over.", session.user, door.members.group());
+            let text =
+                format!("@{} is no longer a member of {} in GitLab, so the session is over.", session.user, door.members.group());
             return Err(Message::new(StatusCode::FORBIDDEN, "Not a member", text).link("/sign-in", "Sign in").into_response());
         }
         Err(error) => tracing::warn!(user = session.user, %error, "membership not checked, the session lives on"),

@@ -26,7 +26,12 @@ pub async fn metrics(State(app): State<Arc<App>>, visitor: Visitor) -> Response 
         ("dashboard_projects_waiting", "gauge", "Projects not read yet.", snapshot.waiting.len().to_string()),
         ("dashboard_projects_troubled", "gauge", "Projects whose last reading failed.", troubled.to_string()),
         ("dashboard_oldest_row_seconds", "gauge", "Age of the oldest row.", oldest.to_string()),
-        ("dashboard_gitlab_up", "gauge", "1 where the last round could read GitLab.", u8::from(snapshot.trouble.is_none()).to_string()),
+        (
+            "dashboard_gitlab_up",
+            "gauge",
+            "1 where the last round could read GitLab.",
+            u8::from(snapshot.trouble.is_none()).to_string(),
+        ),
         ("dashboard_refresh_rounds_total", "counter", "Rounds that ended.", count(&app.counters.rounds)),
         ("dashboard_projects_read_total", "counter", "Projects read.", count(&app.counters.read)),
         ("dashboard_projects_failed_total", "counter", "Projects that could not be read.", count(&app.counters.failed)),

@@ -77,7 +77,10 @@ fn top(app: &App, visitor: &Visitor, snapshot: &Snapshot, now: Timestamp) -> Top
         say("bad", format!("{} Shown is what this replica last saw, {} ago.", trouble.text, ago(trouble.at, now)));
     }
     if let Some(trouble) = &snapshot.trouble {
-        say("bad", format!("{} ({} ago.) Shown is what was read before; each row says when.", trouble.text, ago(trouble.at, now)));
+        say(
+            "bad",
+            format!("{} ({} ago.) Shown is what was read before; each row says when.", trouble.text, ago(trouble.at, now)),
+        );
     }
     if let (_, Some(error)) = app.priorities.now() {
         say("wait", format!("Groups and order are those of the last good file: {error}"));
@@ -126,7 +129,8 @@ pub async fn project(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Pa
     };
     let now = Timestamp::now();
     let past = row.history.iter().map(|past| (past.environment.clone(), Stage::of(&past.deployment, row, now))).collect();
-    let page = Project { top: top(&app, &visitor, &snapshot, now), row, figures: figures(row, now), past, age: ago(row.read_at, now) };
+    let page =
+        Project { top: top(&app, &visitor, &snapshot, now), row, figures: figures(row, now), past, age: ago(row.read_at, now) };
     let response = match page.render() {
         Ok(html) => Html(html).into_response(),
         Err(error) => Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error.to_string()).into_response(),
@@ -136,8 +140,12 @@ pub async fn project(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Pa
 
 /// No such project here.
 pub fn unknown(id: u64) -> Message {
-    Message::new(StatusCode::NOT_FOUND, "Unknown project", format!("No project {id} is shown here. Its group may not be GITLAB_GROUP."))
-        .link("/", "To the releases")
+    Message::new(
+        StatusCode::NOT_FOUND,
+        "Unknown project",
+        format!("No project {id} is shown here. Its group may not be GITLAB_GROUP."),
+    )
+    .link("/", "To the releases")
 }
 
 /// The form of "refresh now".
@@ -182,6 +190,8 @@ pub async fn ask(app: &App, id: u64) -> Result<(), Message> {
             let text = format!("Somebody has just asked for this project. Try again in {} seconds.", wait.as_secs() + 1);
             Err(Message::new(StatusCode::TOO_MANY_REQUESTS, "Just asked", text).link("/", "To the releases"))
         }
-        Err(error) => Err(Message::new(StatusCode::SERVICE_UNAVAILABLE, "Not asked", error.to_string()).link("/", "To the releases")),
+        Err(error) => {
+            Err(Message::new(StatusCode::SERVICE_UNAVAILABLE, "Not asked", error.to_string()).link("/", "To the releases"))
+        }
     }
 }

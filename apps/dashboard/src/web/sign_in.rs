@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use oauth2::basic::BasicClient;
 use oauth2::{
-    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, Scope, TokenResponse, TokenUrl,
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse, TokenUrl,
 };
 use serde::Deserialize;
 use url::Url;
@@ -56,7 +56,10 @@ impl OAuth {
         let client = move |request| send(http.clone(), request);
         let token = exchange.request_async(&client).await.map_err(|error| match error {
             oauth2::RequestTokenError::ServerResponse(answer) => {
-                let text = format!("GitLab did not accept the code ({}). Begin again; where it stays so, check GITLAB_APPLICATION_SECRET.", answer.error());
+                let text = format!(
+                    "GitLab did not accept the code ({}). Begin again; where it stays so, check GITLAB_APPLICATION_SECRET.",
+                    answer.error()
+                );
                 again(StatusCode::BAD_REQUEST, text)
             }
             _ => down(),
@@ -77,7 +80,8 @@ async fn send(http: reqwest::Client, request: HttpRequest) -> Result<HttpRespons
 }
 
 fn down() -> Message {
-    let text = "GitLab does not answer as it should, so nobody can sign in now. Who is signed in stays so. Try again in a minute.";
+    let text =
+        "GitLab does not answer as it should, so nobody can sign in now. Who is signed in stays so. Try again in a minute.";
     again(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
@@ -94,7 +98,11 @@ pub struct To {
 
 /// An address of this dashboard, else its first page. `//host` and `/\host` are other hosts for a browser.
 pub fn local(to: &str) -> &str {
-    let plain = to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.chars().any(char::is_control) && to.len() <= 1_000;
+    let plain = to.starts_with('/')
+        && !to.starts_with("//")
+        && !to.contains('\\')
+        && !to.chars().any(char::is_control)
+        && to.len() <= 1_000;
     if plain { to } else { "/" }
 }
 
@@ -161,12 +169,17 @@ pub async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, Query(bac
     let begun = app.sessions.noted(&back.state).await.map_err(|error| unavailable(&error).into_response())?;
     let browser = cookie(&app, &headers, "signin");
     let Some(begun) = begun.filter(|begun| browser.as_ref() == Some(&begun.browser)) else {
-        let text = "This sign-in was not begun in this browser, was used already, or took longer than 10 minutes. Nothing was done.";
+        let text =
+            "This sign-in was not begun in this browser, was used already, or took longer than 10 minutes. Nothing was done.";
         return Err(again(StatusCode::BAD_REQUEST, text).into_response());
     };
     if !back.error.is_empty() || back.code.is_empty() {
         let denied = back.error == "access_denied";
-        let text = if denied { "You did not allow it in GitLab." } else { "GitLab sent you back without a code. Check the application's settings there." };
+        let text = if denied {
+            "You did not allow it in GitLab."
+        } else {
+            "GitLab sent you back without a code. Check the application's settings there."
+        };
         return Err(again(StatusCode::FORBIDDEN, text).into_response());
     }
     let person = door.oauth.person(back.code, begun.verifier).await.map_err(IntoResponse::into_response)?;
@@ -179,7 +192,13 @@ pub async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, Query(bac
 }
 
 /// Begins the session of a member; the one that this browser had before ends.
-async fn admit(app: &App, door: &Door, user_id: u64, user: String, headers: &HeaderMap) -> Result<[Option<HeaderValue>; 2], Response> {
+async fn admit(
+    app: &App,
+    door: &Door,
+    user_id: u64,
+    user: String,
+    headers: &HeaderMap,
+) -> Result<[Option<HeaderValue>; 2], Response> {
     let who = Who(user.clone());
     let refuse = |message: Message| {
         let mut response = message.into_response();
@@ -189,10 +208,15 @@ async fn admit(app: &App, door: &Door, user_id: u64, user: String, headers: &Hea
     match door.members.has(user_id).await {
         Ok(true) => {}
         Ok(false) => {
-            let text = format!("You are signed in to GitLab as @{user}, who is no member of {}. Ask an owner of the group to add you.", door.members.group());
+            let text = format!(
+                "You are signed in to GitLab as @{user}, who is no member of {}. Ask an owner of the group to add you.",
+                door.members.group()
+            );
             return Err(refuse(Message::new(StatusCode::FORBIDDEN, "Not a member", text)));
         }
-        Err(error) => return Err(refuse(again(StatusCode::SERVICE_UNAVAILABLE, format!("Your membership could not be checked. {error}")))),
+        Err(error) => {
+            return Err(refuse(again(StatusCode::SERVICE_UNAVAILABLE, format!("Your membership could not be checked. {error}"))));
+        }
     }
     let now = Timestamp::now();
     if let Some(old) = cookie(app, headers, "session")
@@ -233,7 +257,15 @@ mod tests {
         for good in ["/", "/?q=a&out=1", "/projects/7"] {
             assert_eq!(local(good), good);
         }
-        for bad in ["", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\r\nset-cookie: x", "\t//evil"] {
+        for bad in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/a\r\nset-cookie: x",
+            "\t//evil",
+        ] {
             assert_eq!(local(bad), "/", "{bad:?}");
         }
     }

@@ -114,14 +114,19 @@ async fn around(State(gitlab): State<GitLab>, request: Request, next: Next) -> R
 /// A page of a list with GitLab's headers.
 fn paged(gitlab: &GitLab, path: &str, query: &HashMap<String, String>, list: Vec<Value>) -> Response {
     let number = |name: &str, default| query.get(name).map_or(Some(default), |text| text.parse::<usize>().ok());
-    let (Some(page), Some(per_page)) = (number("page", 1), number("per_page", 20)) else { return error(400, "page or per_page is invalid") };
+    let (Some(page), Some(per_page)) = (number("page", 1), number("per_page", 20)) else {
+        return error(400, "page or per_page is invalid");
+    };
     let per_page = per_page.min(100);
     let total = list.len();
     let values: Vec<Value> = list.into_iter().skip((page.max(1) - 1) * per_page).take(per_page).collect();
     let address = |page: usize| {
         let mut pairs: Vec<_> = query.iter().filter(|(name, _)| *name != "page").collect();
         pairs.sort();
-        let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).append_pair("page", &page.to_string()).finish();
+        let encoded = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .append_pair("page", &page.to_string())
+            .finish();
         format!("<{}/api/v4/{path}?{encoded}>", gitlab.url)
     };
     let mut links = vec![format!("{}; rel=\"first\"", address(1))];
@@ -147,11 +152,15 @@ async fn user(State(gitlab): State<GitLab>, headers: HeaderMap) -> Response {
 }
 
 async fn group(Path(group): Path<String>) -> Response {
-    if group == "team" { axum::Json(json!({ "id": 5, "full_path": "team" })).into_response() } else { error(404, "404 Group Not Found") }
+    if group == "team" || group == "5" {
+        axum::Json(json!({ "id": 5, "full_path": "team" })).into_response()
+    } else {
+        error(404, "404 Group Not Found")
+    }
 }
 
 async fn projects(State(gitlab): State<GitLab>, Path(group): Path<String>, Query(query): Asked) -> Response {
-    if group != "team" {
+    if group != "team" && group != "5" {
         return error(404, "404 Group Not Found");
     }
     let list = gitlab.world().projects.values().map(|project| project.json(&gitlab.url)).collect();
@@ -159,11 +168,12 @@ async fn projects(State(gitlab): State<GitLab>, Path(group): Path<String>, Query
 }
 
 async fn member(State(gitlab): State<GitLab>, Path((group, user)): Path<(String, u64)>) -> Response {
-    if group != "team" {
+    if group != "team" && group != "5" {
         return error(404, "404 Group Not Found");
     }
     match gitlab.world().members.contains(&user) {
-        true => axum::Json(json!({ "id": user, "username": format!("user{user}"), "state": "active", "access_level": 30 })).into_response(),
+        true => axum::Json(json!({ "id": user, "username": format!("user{user}"), "state": "active", "access_level": 30 }))
+            .into_response(),
         false => error(404, "404 Not found"),
     }
 }
@@ -205,7 +215,9 @@ async fn deployments(State(gitlab): State<GitLab>, Path(id): Path<u64>, Query(qu
                 && after.is_none_or(|after| d.updated > after)
         };
         let mut found: Vec<&Deployed> = project.deployments.iter().filter(wanted).collect();
-        found.sort_by_key(|d| if order == "updated_at" || order == "finished_at" { (d.updated, d.id) } else { (Timestamp::UNIX_EPOCH, d.id) });
+        found.sort_by_key(|d| {
+            if order == "updated_at" || order == "finished_at" { (d.updated, d.id) } else { (Timestamp::UNIX_EPOCH, d.id) }
+        });
         if get("sort") == Some("desc") {
             found.reverse();
         }
@@ -219,7 +231,12 @@ async fn branches(State(gitlab): State<GitLab>, Path(id): Path<u64>, Query(query
         let mut list = project.branches();
         if let Some(regex) = query.get("regex") {
             // The only patterns that are asked for: alternatives of literal beginnings.
-            let parts: Vec<String> = regex.trim_start_matches("^(").trim_end_matches(')').split('|').map(|part| part.replace(['\\', '$'], "").replace("[/-]", "")).collect();
+            let parts: Vec<String> = regex
+                .trim_start_matches("^(")
+                .trim_end_matches(')')
+                .split('|')
+                .map(|part| part.replace(['\\', '$'], "").replace("[/-]", ""))
+                .collect();
             list.retain(|branch| parts.iter().any(|part| branch["name"].as_str().unwrap().starts_with(part)));
         }
         paged(&gitlab, &format!("projects/{id}/repository/branches"), &query, list)
@@ -231,10 +248,14 @@ async fn tags(State(gitlab): State<GitLab>, Path(id): Path<u64>, Query(query): A
 }
 
 async fn compare(State(gitlab): State<GitLab>, Path(id): Path<u64>, Query(query): Asked) -> Response {
-    let (Some(from), Some(to)) = (query.get("from"), query.get("to")) else { return error(400, "from is missing, to is missing") };
-    of(&gitlab, id, |project| match project.compare(from, to) {
+    let (Some(from), Some(to)) = (query.get("from"), query.get("to")) else {
+        return error(400, "from is missing, to is missing");
+    };
+    of(&gitlab, id, |project| {
+        match project.compare(from, to) {
         Some(commits) => axum::Json(json!({ "commit": commits.last(), "commits": commits, "diffs": [], "compare_timeout": false, "compare_same_ref": from == to })).into_response(),
         None => error(404, "404 Ref Not Found"),
+    }
     })
 }
 

@@ -74,9 +74,11 @@ impl World {
     /// A project with these environments (name, tier) and so many commits.
     pub fn project(&mut self, id: u64, path: &str, environments: &[(&str, &'static str)], commits: usize) {
         let name = path.rsplit('/').next().unwrap().to_owned();
-        let environments = environments.iter().enumerate().map(|(at, (name, tier))| (id * 100 + at as u64, (*name).to_owned(), *tier)).collect();
+        let environments =
+            environments.iter().enumerate().map(|(at, (name, tier))| (id * 100 + at as u64, (*name).to_owned(), *tier)).collect();
         let commits = (0..commits).map(|_| self.tick()).collect();
-        let project = Project { id, path: path.into(), name, commits, branches: vec![], tags: vec![], environments, deployments: vec![] };
+        let project =
+            Project { id, path: path.into(), name, commits, branches: vec![], tags: vec![], environments, deployments: vec![] };
         self.projects.insert(id, project);
     }
 
@@ -172,7 +174,11 @@ impl Project {
 
     /// As `/repository/tags` shows them, newest first.
     pub fn tags(&self) -> Vec<Value> {
-        self.tags.iter().rev().map(|(name, at)| json!({ "name": name, "target": sha(self.id, *at), "message": "", "commit": self.commit(*at) })).collect()
+        self.tags
+            .iter()
+            .rev()
+            .map(|(name, at)| json!({ "name": name, "target": sha(self.id, *at), "message": "", "commit": self.commit(*at) }))
+            .collect()
     }
 
     /// Commits that `to` has and `from` lacks; none where either is unknown.
