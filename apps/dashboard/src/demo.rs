@@ -115,7 +115,7 @@ fn deployed(id: u64, stage: usize, commit: u64, status: Status, at: Timestamp) -
         created_at: at - wait,
         started_at: Some(at - SignedDuration::from_mins(2)),
         finished_at: (status != Status::Running && status != Status::Blocked).then_some(at),
-        committed_at: Some(at - wait - SignedDuration::from_hours(stage as i64 * 20)),
+        committed_at: Some(at - wait - SignedDuration::from_hours(stage as i64 * 2)),
         job: Some(format!("{}/-/jobs/{}", project(id).web_url, 40_000 + id * 100 + commit)),
     }
 }
@@ -133,19 +133,20 @@ fn born(project: &Project, now: Timestamp) -> Life {
             lag += [draw(id, 3, 3), draw(id, 4, 2), draw(id, 5, 6), draw(id, 6, 9)][stage];
         }
         let never = stage == 3 && draw(id, 8, 8) == 0;
-        let age = [draw(id, 9, 9), 3 + draw(id, 10, 30), 20 + draw(id, 11, 90), 40 + draw(id, 12, 700)][stage];
-        let live = (!never).then(|| deployed(id, stage, commits - lag, Status::Success, hours(age)));
+        // Each commit passes the stages some hours apart, so that times of passage can be computed.
+        let at = |commit: u64| hours((commits - commit) * 9 + [7, 5, 3, 1][stage]);
+        let newest = commits - lag;
+        let live = (!never).then(|| deployed(id, stage, newest, Status::Success, at(newest)));
         let attempt = match (stage, draw(id, 20 + stage as u64, 9)) {
             (0, 0) => Some(deployed(id, stage, commits, Status::Failed, now - SignedDuration::from_mins(25))),
             (1, 0) => Some(deployed(id, stage, commits, Status::Running, now - SignedDuration::from_mins(3))),
             (3, 0 | 1) if !never => Some(deployed(id, stage, commits, Status::Blocked, hours(1))),
             _ => None,
         };
-        for past in 0..8 {
-            let gap = 24 * (past + 1) * (stage as u64 + 1);
-            let status = if draw(id, 60 + past + stage as u64, 9) == 0 { Status::Failed } else { Status::Success };
-            let commit = (commits - lag).saturating_sub(2 * (past + 1)).max(1);
-            history.push(Past { environment: (*name).into(), deployment: deployed(id, stage, commit, status, hours(age + gap)) });
+        let (step, depth) = [(1, 24), (1, 16), (2, 12), (4, 8)][stage];
+        for commit in (1..newest / step).rev().map(|part| part * step).take(depth) {
+            let status = if draw(id, 60 + commit * 4 + stage as u64, 12) == 0 { Status::Failed } else { Status::Success };
+            history.push(Past { environment: (*name).into(), deployment: deployed(id, stage, commit, status, at(commit)) });
         }
         history.extend(live.iter().chain(&attempt).map(|d| Past { environment: (*name).into(), deployment: d.clone() }));
         let url = (stage == 3).then(|| format!("https://{}.example.com", project.name));

@@ -12,5 +12,6 @@ mod page;
 mod redis;
 mod refresh;
 mod security;
+mod shipping;
 mod sign_in;
 mod size;

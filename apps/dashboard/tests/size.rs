@@ -81,3 +81,41 @@ async fn long_five_hundred_projects_with_six_environments() {
     );
     assert!(memory(dashboard.id()) < 100_000, "{} kB", memory(dashboard.id()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_many_page_views() {
+    if std::env::var_os("LONG").is_none() {
+        return;
+    }
+    let dashboard = Dashboard::start(&[("REFRESH_SECONDS", "20".into())], &["--demo", "--projects", "500"]).await;
+    until("all are read", async || dashboard.said("\"refreshed\"")).await;
+    let client = reqwest::Client::new();
+    let began = Instant::now();
+    let mut views = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let (client, url) = (client.clone(), dashboard.url.clone());
+        views.spawn(async move {
+            let mut times = Vec::new();
+            while began.elapsed().as_secs() < 10 {
+                let began = Instant::now();
+                let answer = client.get(&url).header("accept-encoding", "gzip").send().await.unwrap();
+                assert_eq!(answer.status(), 200);
+                answer.bytes().await.unwrap();
+                times.push(began.elapsed());
+            }
+            times
+        });
+    }
+    let mut times: Vec<_> = views.join_all().await.into_iter().flatten().collect();
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 1_000].as_secs_f64() * 1_000.0;
+    println!("500 projects, 32 clients for 10 s on the same machine: {} page views a second", times.len() / 10);
+    println!(
+        "| median | 99 % | 99.9 % | slowest |\n|---|---|---|---|\n| {:.1} ms | {:.1} ms | {:.1} ms | {:.1} ms |",
+        at(500),
+        at(990),
+        at(999),
+        at(1_000)
+    );
+    println!("memory {} MB", memory(dashboard.id()) / 1_000);
+}

@@ -17,6 +17,12 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How long ago something was, as the end of a sentence: `just now`, `5 min ago`.
+pub fn since(then: Timestamp, now: Timestamp) -> String {
+    let age = ago(then, now);
+    if age == "now" { "just now".into() } else { format!("{age} ago") }
+}
+
 /// How many commits something lacks, and where to see them.
 pub struct Behind {
     /// Of which stage or branch.

@@ -5,6 +5,6 @@ mod columns;
 mod filter;
 mod matrix;
 
-pub use cell::{Cell, Stage, ago};
+pub use cell::{Cell, Stage, since};
 pub use filter::Filter;
 pub use matrix::{Ages, Matrix, matrix};

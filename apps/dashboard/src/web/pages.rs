@@ -18,7 +18,7 @@ use super::answer::{Message, wants_json};
 use super::entry::Visitor;
 use crate::board::Snapshot;
 use crate::figures::{Figure, figures};
-use crate::view::{Cell, Filter, Matrix, Stage, ago, matrix};
+use crate::view::{Cell, Filter, Matrix, Stage, matrix, since};
 
 /// What a rendered page depends on.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -74,12 +74,23 @@ fn top(app: &App, visitor: &Visitor, snapshot: &Snapshot, now: Timestamp) -> Top
     let mut notices = Vec::new();
     let mut say = |kind, text| notices.push(Notice { kind, text });
     if let Some(trouble) = &snapshot.apart {
-        say("bad", format!("{} Shown is what this replica last saw, {} ago.", trouble.text, ago(trouble.at, now)));
+        say(
+            "bad",
+            format!(
+                "{} (Noticed {}.) Shown is what this replica last saw; each row says how old it is.",
+                trouble.text,
+                since(trouble.at, now)
+            ),
+        );
     }
     if let Some(trouble) = &snapshot.trouble {
         say(
             "bad",
-            format!("{} ({} ago.) Shown is what was read before; each row says when.", trouble.text, ago(trouble.at, now)),
+            format!(
+                "{} (Tried {}.) Shown is what was read before; each row says how old it is.",
+                trouble.text,
+                since(trouble.at, now)
+            ),
         );
     }
     if let (_, Some(error)) = app.priorities.now() {
@@ -130,7 +141,7 @@ pub async fn project(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Pa
     let now = Timestamp::now();
     let past = row.history.iter().map(|past| (past.environment.clone(), Stage::of(&past.deployment, row, now))).collect();
     let page =
-        Project { top: top(&app, &visitor, &snapshot, now), row, figures: figures(row, now), past, age: ago(row.read_at, now) };
+        Project { top: top(&app, &visitor, &snapshot, now), row, figures: figures(row, now), past, age: since(row.read_at, now) };
     let response = match page.render() {
         Ok(html) => Html(html).into_response(),
         Err(error) => Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error.to_string()).into_response(),
