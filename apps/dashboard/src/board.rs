@@ -66,7 +66,6 @@ impl Board {
                 }
             }
             snapshot.listed_at = Some(at);
-            snapshot.trouble = None;
         });
     }
 }

@@ -48,7 +48,13 @@ async fn look(store: &Store, board: &Board, seen: &mut u64) -> Result<(), StoreE
     if let Some(list) = &changes.list {
         let (projects, at): (Vec<Project>, Timestamp) =
             serde_json::from_slice(list).map_err(|error| StoreError(format!("the list in Redis is not readable: {error}")))?;
-        board.list(&projects, at);
+        if board.now().listed_at != Some(at) {
+            board.list(&projects, at);
+        }
+    }
+    let trouble = changes.trouble.and_then(|trouble| serde_json::from_slice(&trouble).ok());
+    if board.now().trouble != trouble {
+        board.change(|snapshot| snapshot.trouble = trouble);
     }
     let mut kept = Vec::new();
     for (id, bytes) in changes.rows {

@@ -150,13 +150,27 @@ impl Refresher {
         self.counters.rounds.fetch_add(1, Ordering::Relaxed);
         self.counters.last_round_ms.store(ms, Ordering::Relaxed);
         match outcome {
-            Ok((read, failed)) => tracing::info!(read, failed, requests, ms, "refreshed"),
+            Ok((read, failed)) => {
+                tracing::info!(read, failed, requests, ms, "refreshed");
+                self.note(None).await;
+            }
             Err(error) => {
                 tracing::error!(%error, requests, ms, "refresh stopped");
                 let trouble = Trouble { at: Timestamp::now(), text: error.to_string() };
-                self.board.change(|snapshot| snapshot.trouble = Some(trouble));
+                self.note(Some(trouble)).await;
             }
         }
+    }
+
+    /// Says on all replicas why the last round stopped, or that it did not.
+    async fn note(&self, trouble: Option<Trouble>) {
+        if self.board.now().trouble != trouble
+            && let Some(shared) = self.store.shared()
+            && let Err(error) = shared.note(trouble.as_ref()).await
+        {
+            tracing::warn!(%error, "replicas do not know how the round ended");
+        }
+        self.board.change(|snapshot| snapshot.trouble = trouble);
     }
 
     /// Looks at the file of priorities.

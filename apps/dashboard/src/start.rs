@@ -129,7 +129,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         result = listen(app, &settings), if arguments.role != Role::Refresh => result?,
         () = refresher.run(), if arguments.role != Role::Serve => {}
         () = follow::follow(&store, &board, &priorities), if shares => {}
-        () = end() => {}
+        () = end(), if arguments.role == Role::Refresh => {}
     }
     refresher.release().await;
     tracing::info!("ended");
@@ -142,7 +142,17 @@ async fn listen(app: App, settings: &Settings) -> Result<(), Failure> {
         TcpListener::bind(address).await.map_err(|error| format!("HOST and PORT: {address} cannot be listened on: {error}"))?;
     let port = listener.local_addr()?.port();
     tracing::info!(%address, port, url = %settings.public_url, "serving");
-    Ok(axum::serve(listener, router(Arc::new(app))).await?)
+    let serving = axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(end());
+    tokio::select! {
+        result = serving => Ok(result?),
+        () = too_late() => Ok(()),
+    }
+}
+
+/// Some seconds after the signal: whoever has not been answered by then is not waited for.
+async fn too_late() {
+    end().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
 }
 
 /// SIGTERM or Ctrl-C.

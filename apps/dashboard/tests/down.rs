@@ -115,3 +115,22 @@ async fn when_many_fail_in_a_row_the_round_stops() {
     until("the round stops", async || dashboard.said("8 projects in a row")).await;
     assert!(gitlab.world().asked("/environments") < 60, "not all 40 were tried four times");
 }
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_end() {
+    let gitlab = gitlab().await;
+    let mut dashboard = Dashboard::ready(&gitlab).await;
+    gitlab.world().faults.push(Fault {
+        path: "/user".into(),
+        status: 200,
+        retry_after: None,
+        wait: Duration::from_secs(1),
+        times: 1,
+    });
+    let url = dashboard.url.clone();
+    let asked = tokio::spawn(async move { Browser::new(&url).token(TOKEN).get("/api/v1/projects").await });
+    until("GitLab is asked about the token", async || gitlab.world().asked("/user") == 1).await;
+    std::process::Command::new("kill").arg(dashboard.id().to_string()).status().unwrap();
+    assert_eq!(asked.await.unwrap().status, 200);
+    assert_eq!(dashboard.ended().await, Some(0));
+}

@@ -129,6 +129,18 @@ impl Dashboard {
         self.child.id()
     }
 
+    /// Its exit code, once it has ended.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "it does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// A project as the API shows it to the server's own token.
     pub async fn project(&self, id: u64) -> serde_json::Value {
         let answer = Browser::new(&self.url).token(TOKEN).get(&format!("/api/v1/projects/{id}")).await;

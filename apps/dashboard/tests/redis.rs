@@ -89,6 +89,12 @@ async fn replicas_show_what_one_refresher_reads() {
     let asked = Browser::new(&replicas[1].url).token(TOKEN).post("/api/v1/projects/1/refresh", &[]).await;
     assert_eq!(asked.status, 202);
     until("the refresher does what a replica was asked", async || refresher.said("refreshed on request")).await;
+    gitlab.world().fail("/groups/team/projects", 403, usize::MAX);
+    let all = async || Browser::new(&replicas[0].url).token(TOKEN).get("/api/v1/projects").await.body;
+    until("the replica says why nothing is read", async || all().await.contains("groups/team/projects (403)")).await;
+    assert_eq!(version(&replicas[0]).await, "v9");
+    gitlab.world().faults.clear();
+    until("and that it is over", async || all().await.contains("\"trouble\":null}")).await;
 }
 
 #[tokio::test]

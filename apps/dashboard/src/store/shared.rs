@@ -12,12 +12,14 @@ use redis::{AsyncCommands, ExistenceCheck, RedisError, Script, SetExpiry, SetOpt
 use tokio::sync::OnceCell;
 
 use super::StoreError;
+use crate::model::Trouble;
 
 const LOCK: &str = "dashboard:lock";
 const FENCE: &str = "dashboard:fence";
 const ROWS: &str = "dashboard:rows";
 const CHANGED: &str = "dashboard:changed";
 const LIST: &str = "dashboard:list";
+const TROUBLE: &str = "dashboard:trouble";
 const COMPARES: &str = "dashboard:compares";
 const ASKED: &str = "dashboard:asked";
 /// How long a lock lives without being renewed.
@@ -75,6 +77,8 @@ pub struct Changes {
     pub rows: Vec<(u64, Vec<u8>)>,
     /// The list of projects as JSON; none where no refresher has written it.
     pub list: Option<Vec<u8>>,
+    /// Why the last round stopped, as JSON.
+    pub trouble: Option<Vec<u8>>,
 }
 
 /// A client of Redis that connects when it is first needed and again whenever the connection is lost.
@@ -173,13 +177,24 @@ impl Shared {
         let ids: Vec<(String, u64)> =
             connection.zrangebyscore_withscores(CHANGED, format!("({seen}"), "+inf").await.map_err(failed)?;
         let list: Option<Vec<u8>> = connection.get(LIST).await.map_err(failed)?;
+        let trouble: Option<Vec<u8>> = connection.get(TROUBLE).await.map_err(failed)?;
         let mut rows = Vec::new();
         if !ids.is_empty() {
             let names: Vec<&str> = ids.iter().map(|(id, _)| id.as_str()).collect();
             let values: Vec<Option<Vec<u8>>> = connection.hmget(ROWS, names).await.map_err(failed)?;
             rows = ids.iter().zip(values).filter_map(|((id, _), row)| Some((id.parse().ok()?, row?))).collect();
         }
-        Ok(Changes { seen: ids.last().map_or(seen, |(_, change)| *change), rows, list })
+        Ok(Changes { seen: ids.last().map_or(seen, |(_, change)| *change), rows, list, trouble })
+    }
+
+    /// Notes why a round stopped, or that it did not. It decides nothing, so that it needs no lease.
+    pub async fn note(&self, trouble: Option<&Trouble>) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        let noted = match trouble {
+            Some(trouble) => connection.set(TROUBLE, super::encode(trouble)?).await,
+            None => connection.del(TROUBLE).await,
+        };
+        noted.map_err(|error| self.failed(&error))
     }
 
     /// A compare that some refresher kept.
