@@ -146,6 +146,7 @@ impl PriorityFile {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says by a panic what it found")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The dashboard from outside: its program, a GitLab that fails, an OAuth2 server, Redis and a browser that nobody here wrote.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by a panic what it found")]
 
 mod bad_input;
 mod browser;

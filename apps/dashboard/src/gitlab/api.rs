@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::model::{Branch, Deployment, Project, Status, Tier};
 
+/// A project.
 #[derive(Deserialize)]
 pub struct ApiProject {
     id: u64,
@@ -21,8 +22,10 @@ impl From<ApiProject> for Project {
     }
 }
 
+/// A commit.
 #[derive(Deserialize)]
 pub struct ApiCommit {
+    /// The SHA.
     pub id: String,
     committed_date: Option<Timestamp>,
     created_at: Option<Timestamp>,
@@ -34,6 +37,7 @@ impl ApiCommit {
     }
 }
 
+/// A branch.
 #[derive(Deserialize)]
 pub struct ApiBranch {
     name: String,
@@ -47,17 +51,25 @@ impl From<ApiBranch> for Branch {
     }
 }
 
+/// A tag.
 #[derive(Deserialize)]
 pub struct ApiTag {
+    /// Its name.
     pub name: String,
+    /// Its commit.
     pub commit: ApiCommit,
 }
 
+/// An environment.
 #[derive(Clone, Deserialize)]
 pub struct ApiEnvironment {
+    /// GitLab's number.
     pub id: u64,
+    /// Its name.
     pub name: String,
+    /// Where it can be visited.
     pub external_url: Option<String>,
+    /// What it is for.
     pub tier: Option<Tier>,
 }
 
@@ -77,6 +89,7 @@ struct ApiJob {
     commit: Option<ApiCommit>,
 }
 
+/// A deployment.
 #[derive(Deserialize)]
 pub struct ApiDeployment {
     id: u64,
@@ -85,9 +98,11 @@ pub struct ApiDeployment {
     sha: String,
     status: Status,
     created_at: Timestamp,
+    /// When anything of it changed.
     pub updated_at: Timestamp,
     finished_at: Option<Timestamp>,
     user: Option<ApiUser>,
+    /// Where to.
     pub environment: ApiEnvironment,
     deployable: Option<ApiJob>,
 }
@@ -114,22 +129,31 @@ impl ApiDeployment {
     }
 }
 
+/// A comparison of two commits.
 #[derive(Deserialize)]
 pub struct ApiCompare {
+    /// The commits that `to` has and `from` lacks.
     pub commits: Vec<serde::de::IgnoredAny>,
+    /// Whether GitLab gave up.
     #[serde(default)]
     pub compare_timeout: bool,
 }
 
+/// A member of a group.
 #[derive(Deserialize)]
 pub struct ApiMember {
+    /// `active`, or why not.
     pub state: Option<String>,
+    /// 10 is Guest, 20 Reporter.
     #[serde(default)]
     pub access_level: u32,
 }
 
+/// A user.
 #[derive(Deserialize)]
 pub struct ApiPerson {
+    /// GitLab's number.
     pub id: u64,
+    /// The user name.
     pub username: String,
 }

@@ -205,6 +205,7 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says by a panic what it found")]
 mod tests {
     use super::*;
 

@@ -110,6 +110,7 @@ pub fn tags(row: &mut Row, tags: &[ApiTag]) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says by a panic what it found")]
 mod tests {
     use super::*;
 

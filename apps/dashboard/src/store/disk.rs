@@ -147,6 +147,7 @@ fn in_time(value: &[u8], now: Timestamp) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says by a panic what it found")]
 mod tests {
     use super::*;
 

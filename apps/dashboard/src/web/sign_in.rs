@@ -113,10 +113,6 @@ pub async fn page(Query(To { to }): Query<To>) -> Response {
     Message::new(StatusCode::OK, "Releases", text).link(format!("/oauth/start?{query}"), "Sign in with GitLab").into_response()
 }
 
-fn door(app: &App) -> Result<&Door, Response> {
-    app.door.as_ref().ok_or_else(|| Redirect::to("/").into_response())
-}
-
 fn set_cookie(app: &App, what: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
     let secure = if app.https { "; Secure" } else { "" };
     let name = cookie_name(app, what);
@@ -137,7 +133,7 @@ fn unavailable(error: &dyn std::fmt::Display) -> Message {
 
 /// `GET /oauth/start`
 pub async fn start(State(app): State<Arc<App>>, Query(To { to }): Query<To>) -> Result<Response, Response> {
-    let door = door(&app)?;
+    let Some(door) = &app.door else { return Ok(Redirect::to("/").into_response()) };
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let state = random_id();
     let begun = Begun { browser: random_id(), verifier: verifier.into_secret(), to: local(&to).to_owned() };
@@ -165,7 +161,7 @@ pub struct Back {
 
 /// `GET /oauth/callback`
 pub async fn callback(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): Query<Back>) -> Result<Response, Response> {
-    let door = door(&app)?;
+    let Some(door) = &app.door else { return Ok(Redirect::to("/").into_response()) };
     let begun = app.sessions.noted(&back.state).await.map_err(|error| unavailable(&error).into_response())?;
     let browser = cookie(&app, &headers, "signin");
     let Some(begun) = begun.filter(|begun| browser.as_ref() == Some(&begun.browser)) else {
