@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -176,8 +176,8 @@ impl Inner {
         } else if request.service == "cloudformation" {
             self.backends.load_balancer.reload().await?;
         }
-        if request.service == "ecs" && ["CreateService", "UpdateService", "DeleteService"].contains(&request.action.as_str()) {
-            self.service_changed(request);
+        if request.service == "ecs" {
+            self.backends.ecs.called(request);
         }
         match page {
             Some(page) => page.cut(answer, request),
@@ -185,15 +185,10 @@ impl Inner {
         }
     }
 
-    fn service_changed(&self, request: &Request) {
-        let name = |field| request.json(field).and_then(Value::as_str).and_then(|arn| arn.rsplit('/').next());
-        // CreateService says serviceName, the others service.
-        if let Some(service) = name("serviceName").or_else(|| name("service")) {
-            self.backends.ecs.service_changed(name("cluster").unwrap_or("default"), service);
-        }
-    }
-
     fn throttled(&self, request: &Request) -> Option<ServiceError> {
+        if request.service == "ecs" && !self.registrations.admits(&request.action, Instant::now()) {
+            return Some(ServiceError::throttled(request));
+        }
         let throttle = lock(&self.throttle).clone()?;
         (!throttle.admits(request)).then(|| ServiceError::throttled(request))
     }
