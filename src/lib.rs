@@ -15,6 +15,7 @@ pub mod parameters;
 pub mod plan;
 pub mod ports;
 pub mod report;
+pub mod roll;
 mod rules;
 pub mod safety;
 pub mod tags;

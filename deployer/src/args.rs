@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::roll::args::RollArgs;
 use blue_green::journal::{MAX_ID, is_execution, is_word};
 use blue_green::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::ports::{self, PortPair};
@@ -25,6 +26,7 @@ Examples:
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
+  deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -40,6 +42,7 @@ Exit codes:
   3  refused: the load balancer is not in a state in which this may be done
   4  AWS does not allow a call
   5  AWS failed otherwise: no answer in time, or a call refused for another reason
+  6 to 9 are of `deployer roll`, which tells them in its own help
   1  anything else";
 
 /// What is asked for.
@@ -94,6 +97,8 @@ pub enum Verb {
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
+    Roll(RollArgs),
 }
 
 /// Which load balancer, and how long to try.

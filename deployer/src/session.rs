@@ -7,8 +7,10 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
+use blue_green::aws::ecs;
 use blue_green::aws::exposure::{Exposure, exposure};
 use blue_green::aws::failure::{AwsFailure, root};
+use blue_green::aws::json::Json;
 use blue_green::aws::observe::Reader;
 use blue_green::aws::running::Ecs;
 
@@ -45,6 +47,30 @@ impl Session {
 
     fn caller(&self, timeout: Duration) -> Caller {
         Caller::until(Instant::now() + timeout)
+    }
+
+    /// Makes calls for so long.
+    #[must_use]
+    pub fn caller_for(&self, timeout: Duration) -> Caller {
+        self.caller(timeout)
+    }
+
+    /// Calls whose answers are kept whole.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::new(&self.config)
+    }
+
+    /// Reads services and tasks; its time begins now.
+    #[must_use]
+    pub fn services(&self) -> ecs::Reader {
+        ecs::Reader::new(self.json(), self.caller(self.timeout))
+    }
+
+    /// Changes services; its time begins now.
+    #[must_use]
+    pub fn roller(&self) -> ecs::Writer {
+        ecs::Writer::new(self.json(), self.caller(self.timeout))
     }
 
     /// Reads load balancers; its time begins now.

@@ -4,10 +4,13 @@ mod actions;
 pub mod apply;
 pub mod call;
 mod conditions;
+pub mod ecs;
 pub mod exposure;
 pub mod failure;
+pub mod json;
 pub mod observe;
 pub mod running;
+pub mod scaling;
 mod sign_in;
 
 use std::time::Duration;

@@ -1,0 +1,10 @@
+//! The I/O of rolling updates: `read` looks, `write` changes, `parse` turns answers into what was seen.
+
+mod logs;
+mod parse;
+mod read;
+mod registry;
+mod write;
+
+pub use read::{Reader, Services};
+pub use write::{RunAsked, Shell, Writer};

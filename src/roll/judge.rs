@@ -1,0 +1,142 @@
+//! How a deployment fares. SUCCESSFUL of our own deployment is the only green.
+
+use super::evidence::{failed, limit};
+use super::seen::{Record, Service, Task};
+
+/// What is known of one deployment at one look.
+#[derive(Clone, Debug)]
+pub struct Look<'a> {
+    /// The deployment: `ecs-svc/N`.
+    pub id: &'a str,
+    /// The service.
+    pub service: &'a Service,
+    /// What ECS records of it.
+    pub record: Known<'a>,
+    /// The stopped tasks of the service.
+    pub stopped: &'a [Task],
+}
+
+/// What is known of a service deployment.
+#[derive(Clone, Copy, Debug)]
+pub enum Known<'a> {
+    /// It is read.
+    Read(&'a Record),
+    /// There is none yet: ECS may record it late.
+    NotYet,
+    /// It may not be read, or never came.
+    Never,
+}
+
+/// How a deployment fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is under way.
+    Rolling,
+    /// It is done, and it stands.
+    Successful,
+    /// It is under way, and too many of its tasks failed: nobody but us ends it.
+    Failing {
+        /// How many failed.
+        failed: usize,
+        /// How many may.
+        limit: usize,
+    },
+    /// It is being taken back.
+    GoingBack {
+        /// Why.
+        reason: String,
+    },
+    /// It was taken back, and what was before runs again.
+    RolledBack {
+        /// Why.
+        reason: String,
+    },
+    /// It failed, and was not taken back.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Another deployment came after it.
+    Superseded {
+        /// Which one, as far as it is known.
+        by: String,
+    },
+}
+
+/// Judges a deployment.
+#[must_use]
+pub fn judge(look: &Look<'_>) -> Verdict {
+    match look.record {
+        Known::Read(record) => by_record(look, record),
+        Known::NotYet => {
+            let rolling = by_deployments(look);
+            // Only what needs no record is believed before there is one.
+            if matches!(rolling, Verdict::Successful) { Verdict::Rolling } else { rolling }
+        }
+        Known::Never => by_deployments(look),
+    }
+}
+
+fn by_record(look: &Look<'_>, record: &Record) -> Verdict {
+    let reason = || reason(record);
+    match record.status.as_str() {
+        "SUCCESSFUL" => Verdict::Successful,
+        "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => Verdict::GoingBack { reason: reason() },
+        "ROLLBACK_SUCCESSFUL" => Verdict::RolledBack { reason: reason() },
+        "STOPPED" if record.reason.as_deref().is_some_and(|reason| reason.contains("Replaced")) => {
+            Verdict::Superseded { by: primary(look.service) }
+        }
+        "STOPPED" | "ROLLBACK_FAILED" => Verdict::Failed { reason: reason() },
+        // PENDING, IN_PROGRESS, and whatever comes one day: under way as long as nothing else is known.
+        _ => counted(look),
+    }
+}
+
+/// By the service's own list: it knows no history, so that a deployment which is gone was taken back or replaced.
+fn by_deployments(look: &Look<'_>) -> Verdict {
+    let Some(own) = look.service.deployments.iter().find(|deployment| deployment.id == look.id) else {
+        return Verdict::Superseded { by: primary(look.service) };
+    };
+    match (own.rollout.as_str(), own.status.as_str()) {
+        ("FAILED", _) => {
+            let back = look.service.deployments.iter().find(|other| other.status == "PRIMARY" && other.id != own.id);
+            match back {
+                Some(back) if back.rollout == "COMPLETED" => Verdict::RolledBack { reason: own.reason.clone() },
+                Some(_) => Verdict::GoingBack { reason: own.reason.clone() },
+                None => Verdict::Failed { reason: own.reason.clone() },
+            }
+        }
+        (_, "ACTIVE" | "INACTIVE") => Verdict::Superseded { by: primary(look.service) },
+        ("COMPLETED", _) => Verdict::Successful,
+        _ => counted(look),
+    }
+}
+
+fn counted(look: &Look<'_>) -> Verdict {
+    let number = look.stopped.iter().filter(|task| task.started_by == look.id && failed(task)).count();
+    let limit = limit(look.service.desired, look.service.breaker.enabled);
+    if number >= limit { Verdict::Failing { failed: number, limit } } else { Verdict::Rolling }
+}
+
+fn primary(service: &Service) -> String {
+    let primary = service.deployments.iter().find(|deployment| deployment.status == "PRIMARY");
+    primary.map_or_else(
+        || "an unknown deployment".to_owned(),
+        |primary| format!("{} of {}", primary.id, super::seen::short(&primary.definition)),
+    )
+}
+
+/// Why a service deployment ended as it did: everything that ECS says of it.
+#[must_use]
+pub fn reason(record: &Record) -> String {
+    let mut parts: Vec<String> = [&record.reason, &record.rollback].into_iter().flatten().cloned().collect();
+    parts.dedup();
+    if let Some((failures, threshold)) = record.failures.filter(|(failures, _)| *failures > 0) {
+        parts.push(format!("the circuit breaker counted {failures} failed tasks of {threshold} allowed"));
+    }
+    if !record.alarms.is_empty() {
+        parts.push(format!("alarms: {}", record.alarms.join(", ")));
+    }
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_end_matches('.')).collect();
+    if parts.is_empty() { format!("ECS says {} and no reason", record.status) } else { parts.join("; ") }
+}
