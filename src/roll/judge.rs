@@ -140,3 +140,103 @@ pub fn reason(record: &Record) -> String {
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end_matches('.')).collect();
     if parts.is_empty() { format!("ECS says {} and no reason", record.status) } else { parts.join("; ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, Look, Verdict, judge};
+    use crate::roll::seen::{Breaker, Deployment, Record, Service, Task};
+
+    const OURS: &str = "ecs-svc/2";
+
+    fn service(deployments: &[(&str, &str, &str)]) -> Service {
+        let deployment = |(id, status, rollout): &(&str, &str, &str)| Deployment {
+            id: (*id).to_owned(),
+            status: (*status).to_owned(),
+            rollout: (*rollout).to_owned(),
+            ..Deployment::default()
+        };
+        Service {
+            cluster: "c".to_owned(),
+            name: "s".to_owned(),
+            arn: String::new(),
+            status: "ACTIVE".to_owned(),
+            controller: "ECS".to_owned(),
+            strategy: "ROLLING".to_owned(),
+            definition: String::new(),
+            desired: 2,
+            running: 0,
+            pending: 0,
+            deployments: deployments.iter().map(deployment).collect(),
+            current: None,
+            breaker: Breaker::default(),
+            percent: (100, 200),
+            events: Vec::new(),
+            tags: std::collections::BTreeMap::new(),
+            exec: false,
+            launch: serde_json::Value::Null,
+        }
+    }
+
+    fn recorded(status: &str, reason: &str) -> Verdict {
+        let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let record = Record { status: status.to_owned(), reason, ..Record::default() };
+        let service = service(&[("ecs-svc/3", "PRIMARY", "COMPLETED")]);
+        judge(&Look { id: OURS, service: &service, record: Known::Read(&record), stopped: &[] })
+    }
+
+    #[test]
+    fn successful_of_our_own_deployment_is_the_only_green() {
+        assert_eq!(recorded("SUCCESSFUL", ""), Verdict::Successful);
+        for status in ["PENDING", "IN_PROGRESS", "SOMETHING_NEW"] {
+            assert_eq!(recorded(status, ""), Verdict::Rolling, "a service that is stable, and a deployment that is {status}");
+        }
+        for status in ["STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"] {
+            assert!(matches!(recorded(status, ""), Verdict::GoingBack { .. }), "{status}");
+        }
+        assert_eq!(recorded("ROLLBACK_SUCCESSFUL", "a."), Verdict::RolledBack { reason: "a".to_owned() });
+        assert!(matches!(recorded("ROLLBACK_FAILED", ""), Verdict::Failed { .. }));
+        assert!(matches!(recorded("STOPPED", "by a person"), Verdict::Failed { .. }));
+    }
+
+    #[test]
+    fn a_replaced_deployment_is_superseded_by_the_one_that_is_named() {
+        let by = "ecs-svc/3 of ".to_owned();
+        assert_eq!(recorded("STOPPED", "Replaced by a new service deployment"), Verdict::Superseded { by });
+    }
+
+    #[test]
+    fn a_deployment_that_is_not_recorded_yet_is_not_believed_to_be_done() {
+        let service = service(&[(OURS, "PRIMARY", "COMPLETED")]);
+        let look = |record| judge(&Look { id: OURS, service: &service, record, stopped: &[] });
+        assert_eq!((look(Known::NotYet), look(Known::Never)), (Verdict::Rolling, Verdict::Successful));
+    }
+
+    #[test]
+    fn without_records_a_deployment_that_is_gone_was_not_successful() {
+        let gone = service(&[("ecs-svc/1", "PRIMARY", "COMPLETED")]);
+        assert!(matches!(
+            judge(&Look { id: OURS, service: &gone, record: Known::Never, stopped: &[] }),
+            Verdict::Superseded { .. }
+        ));
+        let failed = service(&[("ecs-svc/1", "PRIMARY", "IN_PROGRESS"), (OURS, "ACTIVE", "FAILED")]);
+        assert!(matches!(
+            judge(&Look { id: OURS, service: &failed, record: Known::Never, stopped: &[] }),
+            Verdict::GoingBack { .. }
+        ));
+    }
+
+    #[test]
+    fn too_many_failed_tasks_of_our_own_end_it_and_those_of_others_do_not() {
+        let task = |by: &str| Task {
+            status: "STOPPED".to_owned(),
+            stop_code: "EssentialContainerExited".to_owned(),
+            started_by: by.to_owned(),
+            ..Task::default()
+        };
+        let service = service(&[(OURS, "PRIMARY", "IN_PROGRESS")]);
+        let record = Record { status: "IN_PROGRESS".to_owned(), ..Record::default() };
+        let by = |tasks: &[Task]| judge(&Look { id: OURS, service: &service, record: Known::Read(&record), stopped: tasks });
+        assert_eq!(by(&[task(OURS), task(OURS), task("ecs-svc/1")]), Verdict::Rolling);
+        assert_eq!(by(&[task(OURS), task(OURS), task(OURS)]), Verdict::Failing { failed: 3, limit: 3 });
+    }
+}

@@ -6,7 +6,7 @@ use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::roll::definition::{pin, unpinned};
 use blue_green::roll::judge::Verdict;
 use blue_green::roll::plan::{Plan, Target};
-use blue_green::roll::seen::{Record, Revision, Service, short};
+use blue_green::roll::seen::{Deployment, Record, Revision, Service, short};
 use serde_json::Value;
 
 use super::args::OnFailure;
@@ -96,7 +96,7 @@ impl Roll<'_> {
     /// Registers where needed and updates the service: the deployment that began; none where ECS started nothing.
     async fn write(&self, target: Target, force: bool, outcome: &mut Outcome) -> Result<Option<String>, Failure> {
         let writer = self.session.roller();
-        let before = primary(&self.session.services().service(self.cluster, self.service).await?);
+        let before = self.session.services().service(self.cluster, self.service).await?.deployments;
         let definition = match target {
             Target::Existing(arn) => arn,
             Target::New(document) => {
@@ -124,7 +124,17 @@ impl Roll<'_> {
             }
             Err(failure) => return Err(Failure::Aws(failure)),
         };
-        Ok(Some(primary(&service)).filter(|id| *id != before && !id.is_empty()))
+        let is_new = |deployment: &&Deployment| before.iter().all(|old| old.id != deployment.id);
+        let mut new = service.deployments.iter().filter(is_new);
+        match new.clone().find(|deployment| deployment.definition == definition) {
+            Some(own) => Ok(Some(own.id.clone())),
+            None if new.next().is_none() => Ok(None),
+            // Somebody else's came in between: ours has been replaced already.
+            None => {
+                let (by, next) = (primary(&service), show(self.cluster, self.service));
+                Err(RollFailure::Superseded { service: self.name(), by, next }.into())
+            }
+        }
     }
 
     /// Waits for a deployment to its end, and undoes it where it fails.

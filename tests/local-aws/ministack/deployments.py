@@ -263,6 +263,8 @@ def _runs(task, _service, data):
         task.update(lastStatus="RUNNING", startedAt=ecs._iso(), _was_running=True)
         for container in task["containers"]:
             container["lastStatus"] = "RUNNING"
+            if task.get("enableExecuteCommand"):
+                container["managedAgents"] = [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING"}]
     for told in data.get("containers", []):
         for container in task["containers"]:
             if container["name"] == told["containerName"]:
@@ -393,6 +395,18 @@ def stop_task(data):
             if service := ecs._services.get(f"{cluster}/{task['group'].partition(':')[2]}"):
                 reconcile(*_key(service))
         return json_response({"task": ecs._sanitize(task)})
+
+
+def execute_command(data):
+    task = ecs._resolve_task(data.get("task", ""), ecs._resolve_cluster_name(data.get("cluster", "default")))
+    agent = task and any(c["name"] == data.get("container") and c.get("managedAgents") for c in task["containers"])
+    if not agent or task["lastStatus"] != "RUNNING":
+        return error_response_json("InvalidParameterException", "The execute command failed because execute command was not enabled "
+                                   "when the task was run or the execute command agent isn't running.", 400)
+    return _execute_command(data)
+
+
+_execute_command = ecs._execute_command
 
 
 def list_tasks(data):
@@ -528,7 +542,7 @@ def install():
     ecs._run_task, ecs._stop_task = run_task, stop_task
     ecs._ACTION_MAP.update({
         "CreateService": create_service, "UpdateService": update_service, "DeleteService": delete_service,
-        "DescribeServices": describe_services, "RunTask": run_task, "StopTask": stop_task, "ListTasks": list_tasks,
+        "DescribeServices": describe_services, "RunTask": run_task, "StopTask": stop_task, "ListTasks": list_tasks, "ExecuteCommand": execute_command,
         "DescribeTasks": describe_tasks, "SubmitTaskStateChange": submit_task_state_change,
         "ListServiceDeployments": list_service_deployments, "DescribeServiceDeployments": describe_service_deployments,
         "StopServiceDeployment": stop_service_deployment, "DescribeServiceRevisions": describe_service_revisions,

@@ -54,8 +54,8 @@ impl Container {
             app.set_healthy(!program.sick);
         }
         let own = definition.entry_point().iter().chain(definition.command()).cloned().collect::<Vec<_>>();
-        let command = if own.is_empty() || program.command.is_empty() { &program.command } else { &own };
-        let process = match command.split_first() {
+        let command = program.command.as_ref().map(|default| if own.is_empty() { default } else { &own });
+        let process = match command.and_then(|command| command.split_first()) {
             Some((first, rest)) => Some(Process::start(wire, definition, (first, rest), task).await?),
             None => None,
         };

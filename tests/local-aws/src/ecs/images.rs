@@ -18,13 +18,13 @@ pub(super) struct Program {
     pub version: String,
     /// Whether its health check fails.
     pub sick: bool,
-    /// The process; none where the image has none.
-    pub command: Vec<String>,
+    /// The process, empty where the image names none; none where the image is of another registry and runs nothing.
+    pub command: Option<Vec<String>>,
 }
 
-/// The manifest of an image for [`push`](crate::world::World::push_image): what `docker push` would send.
+/// The manifest of an image for [`push`](super::registry::Registry::push): what `docker push` would send.
 #[must_use]
-pub fn manifest(version: &str, command: &[&str], sick: bool) -> String {
+pub(super) fn manifest(version: &str, command: &[&str], sick: bool) -> String {
     let labels: BTreeMap<&str, &str> = [("version", version)].into_iter().chain(sick.then_some(("sick", "true"))).collect();
     json!({ "schemaVersion": 2, "config": { "Cmd": command, "Labels": labels }, "layers": [] }).to_string()
 }
@@ -57,5 +57,5 @@ pub(super) async fn pull(wire: &Wire, image: &str, digest: Option<&str>) -> Resu
     let config = &manifest["config"];
     let version = config["Labels"]["version"].as_str().unwrap_or(tag).to_owned();
     let command = config["Cmd"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    Ok(Ok(Program { version, sick: config["Labels"]["sick"] == "true", command }))
+    Ok(Ok(Program { version, sick: config["Labels"]["sick"] == "true", command: Some(command) }))
 }

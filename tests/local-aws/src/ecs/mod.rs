@@ -7,8 +7,11 @@
 
 mod agent;
 mod container;
-pub mod images;
+mod images;
 mod logs;
+pub(crate) mod permissions;
+pub mod registry;
+mod scaling;
 mod task;
 mod throttle;
 mod wire;
@@ -26,6 +29,7 @@ use tokio::{sync::watch, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::agent::Agent;
+use self::scaling::Targets;
 pub(crate) use self::throttle::Registrations;
 use crate::gateway::{Request, lock};
 use crate::load_balancer::LoadBalancer;
@@ -40,6 +44,7 @@ pub struct Runner(Arc<Inner>);
 struct Inner {
     agent: Arc<Agent>,
     workers: Mutex<HashMap<Owner, Worker>>,
+    scaling: Targets,
 }
 
 /// Follows the tasks of one owner, a change after the other.
@@ -63,7 +68,11 @@ impl Runner {
     /// Starts with nothing to run. `upstream` is the API that holds the services.
     #[must_use]
     pub fn start(upstream: SdkConfig, load_balancer: LoadBalancer) -> Self {
-        Self(Arc::new(Inner { agent: Arc::new(Agent::new(&upstream, load_balancer)), workers: Mutex::default() }))
+        Self(Arc::new(Inner {
+            agent: Arc::new(Agent::new(&upstream, load_balancer)),
+            workers: Mutex::default(),
+            scaling: Targets::default(),
+        }))
     }
 
     /// Tells that a service was created, updated or deleted; both are names. Returns at once, the update happens in the background.
@@ -76,6 +85,11 @@ impl Runner {
         self.changed((cluster.to_owned(), None));
         let services: Vec<Owner> = lock(&self.0.workers).keys().filter(|(of, _)| of == cluster).cloned().collect();
         services.into_iter().for_each(|owner| self.changed(owner));
+    }
+
+    /// The answer of Application Auto Scaling.
+    pub(crate) fn scaling(&self, request: &Request) -> Value {
+        self.0.scaling.answer(request)
     }
 
     /// Takes in a call of ECS that was answered.

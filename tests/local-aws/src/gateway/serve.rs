@@ -148,6 +148,9 @@ impl Inner {
                 Err(error) => error.answer(request),
             };
         }
+        if request.service == "application-autoscaling" {
+            return json_result(&self.backends.ecs.scaling(request));
+        }
         match self.pass_on(parts, body, request, page_size).await {
             Ok(answer) => answer,
             // The local AWS itself is broken: whoever reads the product's error should see that.
