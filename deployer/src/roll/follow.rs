@@ -54,6 +54,17 @@ struct Memory {
     lines: Vec<String>,
 }
 
+impl Memory {
+    /// Records may not be read: from now on the service's own list decides.
+    fn may_not(&mut self) {
+        (self.allowed, self.record) = (false, None);
+        output::warn(
+            "service deployments may not be read (allow ecs:ListServiceDeployments and ecs:DescribeServiceDeployments); judged by the \
+             service's own list, which knows no reasons",
+        );
+    }
+}
+
 impl Follow<'_> {
     /// Looks until the deployment has ended, or time is up. Where `even_failing`, too many failed tasks are no end: it is being
     /// taken back already.
@@ -117,16 +128,17 @@ impl Follow<'_> {
             let end = format!("/{}", self.id.rsplit('/').next().unwrap_or(&self.id));
             match reader.records(&service).await? {
                 Some(rows) => memory.record = rows.into_iter().find(|row| row.target.ends_with(&end)).map(|row| row.arn),
-                None => {
-                    memory.allowed = false;
-                    output::warn(
-                        "service deployments may not be read (ecs:ListServiceDeployments, ecs:DescribeServiceDeployments); judged by the service's own list, which knows no reasons",
-                    );
-                }
+                None => memory.may_not(),
             }
         }
         let record = match &memory.record {
-            Some(arn) => reader.described(std::slice::from_ref(arn)).await?.and_then(|records| records.into_iter().next()),
+            Some(arn) => match reader.described(std::slice::from_ref(arn)).await? {
+                Some(records) => records.into_iter().next(),
+                None => {
+                    memory.may_not();
+                    None
+                }
+            },
             None => None,
         };
         let arns = reader.task_arns(&service, "STOPPED").await?;

@@ -1,4 +1,4 @@
-"""Task definitions as AWS keeps them, where ministack 1.5.33 drops what it does not know and takes what AWS refuses.
+"""Task definitions and images as AWS keeps them, where ministack 1.5.33 drops what it does not know and takes what AWS refuses.
 
 Whatever a definition holds is kept as it came, unknown fields too (botocore: ecs/2014-11-13, RegisterTaskDefinition).
 """
@@ -6,7 +6,7 @@ import copy
 import json
 
 from ministack.core.responses import error_response_json, json_response
-from ministack.services import ecs
+from ministack.services import ecr, ecs
 
 # What DescribeTaskDefinition adds.
 ADDED = ("compatibilities", "deleteRequestedAt", "deregisteredAt", "registeredAt", "registeredBy", "requiresAttributes", "revision",
@@ -81,6 +81,21 @@ def describe(data):
     return json_response(shown)
 
 
+def describe_images(data):
+    """An image that is asked for by name and is not there is an error (ECR API reference, DescribeImages)."""
+    name, wanted = data.get("repositoryName", ""), data.get("imageIds", [])
+    if name in ecr._repositories:
+        for image in wanted:
+            if not ecr._find_image(name, image):
+                return error_response_json("ImageNotFoundException", f"The image with imageId {image} does not exist within the "
+                                           f"repository with name '{name}'", 400)
+    return _describe_images(data)
+
+
+_describe_images = ecr._describe_images
+
+
 def install():
     """Replaces ministack's own parts by those of this file."""
     ecs._ACTION_MAP.update({"RegisterTaskDefinition": register, "DescribeTaskDefinition": describe})
+    ecr._describe_images = describe_images

@@ -16,8 +16,8 @@ async fn back_goes_to_the_last_success_and_not_to_the_revision_before() {
         .ended(0, &["web:3 → web:4", "a copy of web:1 with the digests of that time", "main/web runs web:4 again"]);
     let image = stage.described("web:4").await["taskDefinition"]["containerDefinitions"][0]["image"].clone();
     assert!(image.as_str().unwrap().contains("@sha256:"), "{image}");
-    // And forth again: what succeeded before the present one.
-    stage.roll("back", &[]).await.ended(0, &["main/web runs web:3 again"]);
+    // And forth again: what succeeded before the present one, its sidecar pinned too.
+    stage.roll("back", &[]).await.ended(0, &["a copy of web:3", "main/web runs web:5 again"]);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn a_new_image_is_rolled_out_without_a_lost_request() {
     let run = stage.deploy("v2").await;
     load.each_asked(3).await.unwrap();
     let report = load.stop().await.unwrap();
-    run.ended(0, &["main/web runs web:2", "web:1 → web:2", "registered web:2"]);
+    run.ended(0, &["main/web runs web:2", "web:1 → web:(new)", "registered web:2"]);
     assert_eq!(report.failed(), 0, "{:?}", report.statuses("live"));
     assert_eq!(report.versions("live").into_keys().collect::<Vec<_>>(), ["v1", "v2"]);
     let now = stage.described(&stage.revision().await).await;
@@ -65,11 +65,11 @@ async fn what_runs_already_is_not_registered_again() {
 async fn a_template_is_rendered_and_rolled_out() {
     let stage = Stage::new().await;
     stage.push("v2").await;
-    let template = stage.document("${version}").to_string().replace(SECRET, "other");
+    let template = stage.document("${version}").to_string().replace(SECRET, "0ther-value");
     std::fs::write(stage.file("task.json"), template).unwrap();
     let run = stage.roll("deploy", &["--template", "task.json", "--set", "version=v2"]).await;
     run.ended(0, &["main/web runs web:2", "environment.KEY.value", "(value not shown)"]);
-    assert!(!run.err.contains("other"), "{run:#?}");
+    assert!(!run.err.contains("0ther-value"), "{run:#?}");
     let missing = stage.roll("deploy", &["--template", "task.json"]).await;
     missing.ended(2, &["/containerDefinitions/0/image", "--set version=VALUE"]);
 }

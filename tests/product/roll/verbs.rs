@@ -12,7 +12,12 @@ async fn a_pulled_template_renders_to_what_runs() {
     run.ended(0, &[]);
     assert!(stage.read("task.json").contains(SECRET));
     let rendered = stage.run(&["roll", "render", "--template", "task.json"]).await;
-    assert_eq!(rendered.code, 2, "a value is shown only where it is asked for");
+    rendered.ended(0, &[]);
+    let (rendered, runs): (Value, _) = (serde_json::from_str(&rendered.out).unwrap(), stage.described("web:1").await);
+    for field in ["containerDefinitions", "fieldOfTomorrow", "cpu", "memory", "family"] {
+        assert_eq!(rendered[field], runs["taskDefinition"][field]);
+    }
+    stage.roll("plan", &["--template", "task.json", "--no-pin"]).await.ended(0, &["nothing to do"]);
 }
 
 #[tokio::test]
