@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod definition;
+pub mod doctor;
 pub mod evidence;
 pub mod image;
 pub mod judge;

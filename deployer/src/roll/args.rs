@@ -73,6 +73,8 @@ pub enum RollVerb {
     Run(RunArgs),
     /// Open a shell in a running container
     Exec(ExecArgs),
+    /// Show what would make a roll fail or lie, each with its fix
+    Doctor(DoctorArgs),
 }
 
 /// Which cluster.
@@ -333,6 +335,16 @@ pub struct RunArgs {
     /// What is run instead of the container's own command
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `exec`.

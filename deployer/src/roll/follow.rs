@@ -102,7 +102,10 @@ impl Follow<'_> {
             let verdict = judge(&Look { id: &self.id, service: &service, record: known, stopped: &stopped });
             let (state, goes_on) = state(&verdict, even_failing);
             show.look(&service, &self.id, state);
-            self.tell_reasons(&mut memory, &stopped, show).await;
+            // Of one that is being taken back, they were told when it failed.
+            if !even_failing {
+                self.tell_reasons(&mut memory, &stopped, show).await;
+            }
             let up = Instant::now() >= self.until;
             if !goes_on || up {
                 show.end();

@@ -5,6 +5,7 @@ pub mod args;
 mod back;
 mod commands;
 mod deploy;
+mod doctor;
 mod exec;
 pub mod failure;
 mod follow;
@@ -39,5 +40,6 @@ pub async fn run(args: &RollArgs) -> Result<Exit, Failure> {
         RollVerb::Scale(args) => scale::run(args).await,
         RollVerb::Run(args) => run::run(args).await,
         RollVerb::Exec(args) => exec::run(args).await,
+        RollVerb::Doctor(args) => doctor::run(args).await,
     }
 }

@@ -1,5 +1,6 @@
 //! `roll plan`: what deploy would change.
 
+use blue_green::roll::changes::Change;
 use blue_green::roll::plan::{Preview, plan, preview};
 
 use super::args::PlanArgs;
@@ -37,11 +38,37 @@ pub fn table(shown: &Preview) -> String {
     let mut table = output::table(&["what", "from", "to"]);
     let none = || "-".to_owned();
     for image in shown.images.iter().filter(|image| image.from != image.to) {
-        table.add_row([format!("{} image", image.container), image.from.clone(), image.to.clone()]);
+        table.add_row([format!("{} image", image.container), brief(&image.from), brief(&image.to)]);
     }
-    for change in shown.changes.iter().filter(|change| change.container.is_none() || change.field != "image") {
+    // The tag of an image is told beside the image.
+    let told =
+        |change: &&Change| change.field.starts_with("tag bluegreen:") || (change.container.is_some() && change.field == "image");
+    for change in shown.changes.iter().filter(|change| !told(change)) {
         let what = change.container.as_ref().map_or_else(|| change.field.clone(), |name| format!("{name} {}", change.field));
         table.add_row([what, change.from.clone().unwrap_or_else(none), change.to.clone().unwrap_or_else(none)]);
     }
     if table.is_empty() { format!("{title} (new tasks, the same definition)") } else { format!("{title}\n{table}") }
+}
+
+/// An image as a person tells it: the repository without its registry, and of a digest the first digits.
+fn brief(image: &str) -> String {
+    let (name, tag) = image.split_once(' ').map_or((image, ""), |(name, tag)| (name, tag));
+    let (repository, digest) = name.split_once('@').map_or((name, ""), |(repository, digest)| (repository, digest));
+    let own = |host: &str| host.contains(".dkr.ecr");
+    let repository = repository.split_once('/').filter(|(host, _)| own(host)).map_or(repository, |(_, rest)| rest);
+    let digits: String = digest.chars().take(19).collect();
+    [repository, &digits, tag].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brief;
+
+    #[test]
+    fn an_image_is_told_in_brief() {
+        let digest = "0123456789abcdef".repeat(4);
+        let image = format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web@sha256:{digest} (1.5)");
+        assert_eq!(brief(&image), "shop/web sha256:0123456789ab (1.5)");
+        assert_eq!(brief("registry.example:5000/agent:7"), "registry.example:5000/agent:7");
+    }
 }

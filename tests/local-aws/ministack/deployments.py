@@ -412,7 +412,8 @@ _execute_command = ecs._execute_command
 def list_tasks(data):
     if data.get("startedBy") and (data.get("serviceName") or data.get("family")):
         return error_response_json("InvalidParameterException", "cannot specify startedBy with another filter", 400)
-    return _list_tasks(data)
+    # All of them: the gateway cuts pages, as for every other list.
+    return _list_tasks(data | {"maxResults": len(ecs._tasks) + 1, "nextToken": None})
 
 
 _list_tasks = ecs._list_tasks

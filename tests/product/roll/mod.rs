@@ -3,6 +3,7 @@
 mod back;
 mod deploys;
 mod fails;
+mod peers;
 pub mod stage;
 mod sweep;
 mod verbs;

@@ -186,3 +186,14 @@ async fn a_shell_is_opened_and_its_token_is_on_no_command_line() {
     assert_eq!(lines[..4], ["AWS_SSM_START_SESSION_RESPONSE", "eu-central-1", "StartSession", ""]);
     assert!(lines[4].starts_with("{\"Target\":\"ecs:main_") && lines[5].starts_with("https://ssm."), "{lines:?}");
 }
+
+#[tokio::test]
+async fn the_doctor_finds_what_blocks_a_roll_and_says_the_fix() {
+    let stage = Stage::new().await;
+    stage.roll("doctor", &[]).await.ended(0, &["shells are off", "--enable-execute-command"]);
+    stage.registry.delete("shop/web", "v1").await.unwrap();
+    let run = stage.roll("doctor", &["--json"]).await;
+    run.ended(3, &["is not in its registry any more"]);
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(found[0]["weight"], "blocks");
+}

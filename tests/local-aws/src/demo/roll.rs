@@ -96,7 +96,8 @@ async fn roll(screen: &Screen, world: &World, arguments: &[&str]) -> Result<Outp
     let (verb, rest) = arguments.split_first().context("no verb")?;
     let place: &[&str] = if *verb == "status" { &["--cluster", CLUSTER] } else { &["--cluster", CLUSTER, "--service", SERVICE] };
     let all = [&["roll", verb], place, rest].concat();
-    screen.tell("you", &format!("deployer {}", all.join(" ")));
+    let quoted = |word: &&str| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() };
+    screen.tell("you", &format!("deployer {}", all.iter().map(quoted).collect::<Vec<_>>().join(" ")));
     let output = world.deployer(|command| {
         command.args(&all).env("NO_COLOR", "1");
     });
