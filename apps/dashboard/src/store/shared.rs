@@ -92,7 +92,12 @@ impl Shared {
     /// A client for an address such as `rediss://host:6379/0`. Nothing is sent yet.
     pub fn at(address: &str) -> Result<Shared, StoreError> {
         let client = redis::Client::open(address).map_err(|error| StoreError(format!("REDIS_HOST makes no address: {error}")))?;
-        Ok(Shared { client, name: address.to_owned(), manager: OnceCell::new() })
+        // The address without its password, for messages.
+        let name = match address.split_once('@') {
+            Some((front, host)) => format!("{}://{host}", front.split("://").next().unwrap_or("redis")),
+            None => address.to_owned(),
+        };
+        Ok(Shared { client, name, manager: OnceCell::new() })
     }
 
     async fn connection(&self) -> Result<ConnectionManager, StoreError> {
@@ -243,4 +248,16 @@ impl Shared {
 
 fn shelf(key: &str) -> String {
     format!("dashboard:shelf:{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_has_the_address_without_its_password() {
+        let name = |address| Shared::at(address).map(|shared| shared.name).unwrap_or_default();
+        assert_eq!(name("rediss://:hush@cache.example:6379/0"), "rediss://cache.example:6379/0");
+        assert_eq!(name("redis://127.0.0.1:6379/0"), "redis://127.0.0.1:6379/0");
+    }
 }
