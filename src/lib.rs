@@ -8,6 +8,7 @@ pub mod asked;
 pub mod plan;
 pub mod release;
 pub mod report;
+pub mod roll;
 pub mod seen;
 
 #[cfg(feature = "aws")]

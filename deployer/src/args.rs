@@ -6,6 +6,7 @@ use std::time::Duration;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
+use crate::roll::args::RollArgs;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
@@ -26,6 +27,7 @@ Examples:
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
   deployer close-flip --elb shop
+  deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -42,6 +44,7 @@ Exit codes:
   3  refused: the load balancer is not in a state in which this may be done
   4  AWS does not allow a call
   5  AWS failed otherwise: no answer in time, or a call refused for another reason
+  6 to 9 are of `deployer roll`, which tells them in its own help
   1  anything else";
 
 /// What is asked for.
@@ -98,6 +101,8 @@ pub enum Verb {
     Unfence(UnfenceArgs),
     /// Close a flip that nobody goes on with as not made; move nothing
     CloseFlip(CloseFlipArgs),
+    /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
+    Roll(RollArgs),
 }
 
 /// Which load balancer, and how long to try.

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::options::in_options;
 use crate::refused::Refused;
+use crate::roll::failure::RollFailure;
 
 /// The exit codes. Scripts rely on them: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ pub enum Exit {
     Permission = 4,
     /// AWS failed in another way: no answer in time, one that makes no sense, or a refusal for another reason.
     Unavailable = 5,
+    /// A roll failed, and what ran before runs again.
+    RolledBack = 6,
+    /// A roll failed, and the state is mixed.
+    Mixed = 7,
+    /// A one-off task failed.
+    Task = 8,
+    /// Time is up, and it is still rolling.
+    Rolling = 9,
 }
 
 impl From<Exit> for ExitCode {
@@ -88,6 +97,9 @@ pub enum Failure {
     /// The machine does not do what it always does.
     #[error("{0}")]
     System(String),
+    /// A roll is not what was asked for.
+    #[error("{0}")]
+    Roll(#[from] RollFailure),
     /// Ctrl-C, or the end that CodeBuild sends.
     #[error("interrupted; nothing was written. Run it again")]
     Interrupted,
@@ -115,6 +127,7 @@ impl Failure {
                 Class::Transient | Class::NotFound | Class::Permanent => Exit::Unavailable,
             },
             Self::Credentials(_) => Exit::Permission,
+            Self::Roll(failure) => failure.exit(),
             Self::Unwritable { .. } | Self::Output(_) | Self::System(_) | Self::Interrupted => Exit::Other,
         }
     }

@@ -20,6 +20,7 @@ mod plan;
 mod progress;
 mod refused;
 mod replace;
+mod roll;
 mod security_groups;
 mod session;
 mod sides;
@@ -41,6 +42,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
+        Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

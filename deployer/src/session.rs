@@ -11,6 +11,8 @@ use blue_green::aws::elb::exposure::{Exposure, exposure};
 use blue_green::aws::elb::read::Reader;
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
+use blue_green::aws::ecs;
+use blue_green::aws::json::Json;
 
 use crate::exit::Failure;
 use crate::security_groups::{Ingress, ingress};
@@ -45,6 +47,30 @@ impl Session {
 
     fn caller(&self, timeout: Duration) -> Caller {
         Caller::until(Instant::now() + timeout)
+    }
+
+    /// Makes calls for so long.
+    #[must_use]
+    pub fn caller_for(&self, timeout: Duration) -> Caller {
+        self.caller(timeout)
+    }
+
+    /// Calls whose answers are kept whole.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::new(&self.config)
+    }
+
+    /// Reads services and tasks; its time begins now.
+    #[must_use]
+    pub fn services(&self) -> ecs::Reader {
+        ecs::Reader::new(self.json(), self.caller(self.timeout))
+    }
+
+    /// Changes services; its time begins now.
+    #[must_use]
+    pub fn roller(&self) -> ecs::Writer {
+        ecs::Writer::new(self.json(), self.caller(self.timeout))
     }
 
     /// Reads load balancers; its time begins now.

@@ -59,6 +59,7 @@ const CODES: &[(&str, Class)] = &[
     ("TargetGroupNotFound", Class::NotFound),
     ("ClusterNotFoundException", Class::NotFound),
     ("ServiceNotFoundException", Class::NotFound),
+    ("ServiceDeploymentNotFoundException", Class::NotFound),
 ];
 
 /// Codes whose messages quote the request back, with its Authorization and X-Amz-Security-Token headers (IAM user guide,

@@ -4,6 +4,8 @@ pub mod call;
 pub mod ecs;
 pub mod elb;
 pub mod failure;
+pub mod json;
+pub mod scaling;
 
 use std::time::Duration;
 

@@ -8,4 +8,5 @@ mod faults;
 mod flip;
 mod kinds;
 mod policy;
+mod roll;
 mod secrets;

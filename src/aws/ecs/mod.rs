@@ -1,3 +1,12 @@
-//! Everything that is read from ECS.
+//! ECS: what runs behind a target group; and the I/O of rolling updates: `read` looks, `write` changes, `parse` turns answers into
+//! what was seen.
 
+mod logs;
+mod parse;
+mod read;
+mod registry;
 pub mod running;
+mod write;
+
+pub use read::{Reader, Services};
+pub use write::{RunAsked, Shell, Writer};

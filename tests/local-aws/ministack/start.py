@@ -32,10 +32,12 @@ def main():
     from ministack.app import app
 
     import load_balancers
-    import services
+    import definitions
+    import deployments
 
     load_balancers.install()
-    services.install()
+    deployments.install()
+    definitions.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -3,3 +3,4 @@
 mod cuts;
 mod deployer;
 mod function;
+mod roll;

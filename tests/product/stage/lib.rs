@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::must_use_candidate, reason = "support of tests, read beside them")]
 
 pub mod function;
+pub mod json;
 pub mod query;
 pub mod services;
 

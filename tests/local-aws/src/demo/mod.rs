@@ -6,6 +6,7 @@ mod figures;
 mod flip;
 mod killed;
 mod people;
+mod roll;
 mod screen;
 mod stay;
 mod story;
@@ -29,6 +30,9 @@ pub struct Options {
     /// With --yes: stay up after the roll-back, as without it
     #[arg(long, requires = "yes")]
     pub stay: bool,
+    /// Play a rolling update instead: a roll, a bad image that is undone, and a one-off task
+    #[arg(long, conflicts_with_all = ["yes", "stay"])]
+    pub roll: bool,
 }
 
 /// How the demo ended.
@@ -65,6 +69,9 @@ pub async fn run(options: Options) -> Result<Ended> {
 }
 
 async fn play(screen: &Screen, options: Options) -> Result<Ended> {
+    if options.roll {
+        return roll::play(screen).await;
+    }
     let mut people = People::new(options.yes);
     let working = screen.working("starting the local AWS");
     let progress = working.teller();

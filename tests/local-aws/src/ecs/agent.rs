@@ -1,154 +1,163 @@
-//! One service brought in line with its tasks.
+//! The tasks of one owner brought in line with what ECS asks for.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
-use aws_sdk_ecs::types::{ContainerDefinition, Service, Task};
-use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
-use futures::future::{try_join, try_join_all};
-use tokio::sync::Mutex;
+use aws_sdk_ecs::types::{ContainerDefinition, DesiredStatus, KeyValuePair, Service, Task};
+use tokio_util::sync::CancellationToken;
 
-use crate::{
-    app::{App, colour_of},
-    load_balancer::LoadBalancer,
-};
+use super::Owner;
+use super::task::{Phase, Plan, Tools};
+use crate::gateway::lock;
+use crate::load_balancer::LoadBalancer;
 
-/// How long a new instance may take until the load balancer finds it healthy.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The most tasks that DescribeTasks takes (API reference).
+const AT_ONCE: usize = 100;
 
-/// Starts and stops applications as ECS wants it.
+/// Starts and stops tasks as ECS wants it.
 pub(super) struct Agent {
     ecs: aws_sdk_ecs::Client,
-    elb: aws_sdk_elasticloadbalancingv2::Client,
-    load_balancer: LoadBalancer,
+    tools: Arc<Tools>,
     /// What runs, by the task's ARN.
-    running: Mutex<HashMap<String, Running>>,
+    running: Arc<Mutex<HashMap<String, Running>>>,
+    ends: CancellationToken,
 }
 
-/// The instances of one task: one for each of its containers that takes traffic.
+/// A task that was started here and has not ended.
 struct Running {
-    service: (String, String),
-    instances: Vec<Instance>,
+    owner: Owner,
+    phase: Phase,
+    stop: CancellationToken,
 }
 
-struct Instance {
-    app: App,
-    /// The ARNs of the groups it is registered in.
-    groups: Vec<String>,
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.ends.cancel();
+    }
 }
 
 impl Agent {
     pub fn new(upstream: &SdkConfig, load_balancer: LoadBalancer) -> Self {
-        let (ecs, elb) = (aws_sdk_ecs::Client::new(upstream), aws_sdk_elasticloadbalancingv2::Client::new(upstream));
-        Self { ecs, elb, load_balancer, running: Mutex::default() }
+        let tools = Arc::new(Tools::new(upstream, load_balancer));
+        Self { ecs: aws_sdk_ecs::Client::new(upstream), tools, running: Arc::default(), ends: CancellationToken::new() }
     }
 
-    /// Starts what the service's tasks lack and stops what they have too much, until ECS asks for nothing more.
+    /// Starts what the owner's tasks lack and stops what they have too much. Whether all of them are as ECS wants them: none is
+    /// being started or stopped. `moved` is told whenever one of them gets on.
     ///
     /// # Errors
-    /// The API's, and an instance that does not become healthy.
-    pub async fn follow(&self, cluster: &str, service: &str) -> Result<()> {
-        loop {
-            let tasks = self.tasks(cluster, service).await?;
-            let stopped = self.stop_all_but(cluster, service, &tasks).await?;
-            let missing = {
-                let running = self.running.lock().await;
-                tasks.into_iter().filter(|task| task.task_arn().is_some_and(|arn| !running.contains_key(arn))).collect::<Vec<_>>()
-            };
-            if missing.is_empty() && !stopped {
-                return Ok(());
+    /// The API's, and a task of which no containers can be made.
+    pub async fn look(&self, owner: &Owner, moved: impl Fn() + Send + Sync + Clone + 'static) -> Result<bool> {
+        let wanted = self.tasks(owner, DesiredStatus::Running).await?;
+        let unwanted = self.tasks(owner, DesiredStatus::Stopped).await?;
+        let arns: HashSet<&str> = wanted.iter().filter_map(Task::task_arn).collect();
+        let (mine, missing) = {
+            let running = lock(&self.running);
+            let mine = running.iter().filter(|(_, r)| r.owner == *owner);
+            for (_, gone) in mine.clone().filter(|(arn, _)| !arns.contains(arn.as_str())) {
+                gone.stop.cancel();
             }
-            try_join_all(missing.iter().map(|task| self.run(cluster, service, task))).await?;
+            let all_up = mine.clone().all(|(arn, r)| r.phase == Phase::Up && arns.contains(arn.as_str()));
+            let missing: Vec<&Task> =
+                wanted.iter().filter(|t| t.task_arn().is_some_and(|arn| !running.contains_key(arn))).collect();
+            (all_up, missing)
+        };
+        for task in unwanted.iter().filter(|task| task.last_status() != Some("STOPPED")) {
+            let arn = task.task_arn().unwrap_or_default();
+            // Asked to end before it was begun.
+            if !lock(&self.running).contains_key(arn) {
+                self.tools.tell(&owner.0, arn, "STOPPED", None, &[]).await?;
+            }
         }
+        if missing.is_empty() {
+            return Ok(mine);
+        }
+        let service = self.service(owner).await?;
+        for task in missing {
+            let plan = self.plan(owner, task, service.as_ref()).await?;
+            self.start(plan, owner, moved.clone());
+        }
+        Ok(false)
     }
 
-    /// The tasks that ECS wants to run for the service.
-    async fn tasks(&self, cluster: &str, service: &str) -> Result<Vec<Task>> {
-        let listed = self.ecs.list_tasks().cluster(cluster).service_name(service).send().await;
-        let listed = listed.with_context(|| format!("ListTasks of {cluster}/{service}"))?.task_arns.unwrap_or_default();
-        if listed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let described = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(listed)).send().await;
-        Ok(described.with_context(|| format!("DescribeTasks of {cluster}/{service}"))?.tasks.unwrap_or_default())
-    }
-
-    async fn run(&self, cluster: &str, service: &str, task: &Task) -> Result<()> {
-        let arn = task.task_arn().context("a task without ARN")?;
-        let description = self.ecs.describe_services().cluster(cluster).services(service).send();
-        let definition = task.task_definition_arn().context("a task without task definition")?;
-        let definition = self.ecs.describe_task_definition().task_definition(definition).send();
-        let description = async { description.await.with_context(|| format!("DescribeServices of {cluster}/{service}")) };
-        let definition = async { definition.await.context("DescribeTaskDefinition") };
-        let (description, definition) = try_join(description, definition).await?;
-        let description = description.services().first().with_context(|| format!("no service {cluster}/{service}"))?;
-        let containers = definition.task_definition().map(|d| d.container_definitions()).unwrap_or_default();
-
-        let mut instances = Vec::new();
-        for (container, groups) in by_container(description) {
-            let version = version(containers, &container)
-                .with_context(|| format!("no container `{container}` in the task of {service}"))?;
-            let app = App::start(version, &colour_of(version)).await?;
-            instances.push(Instance { app, groups });
-        }
-        // Known before they are registered, so that whatever fails from here on they are stopped with their task.
-        let targets: Vec<_> =
-            instances.iter().flat_map(|i| i.groups.iter().map(|group| (group.clone(), i.app.address()))).collect();
-        self.running
-            .lock()
-            .await
-            .insert(arn.to_owned(), Running { service: (cluster.to_owned(), service.to_owned()), instances });
-        try_join_all(targets.iter().map(|(group, address)| async move {
-            let registered = self.elb.register_targets().target_group_arn(group).targets(target(address.port())).send().await;
-            registered.with_context(|| format!("RegisterTargets in {group}"))
-        }))
-        .await?;
-        self.load_balancer.reload_after("RegisterTargets").await?;
-        try_join_all(targets.iter().map(|(group, address)| self.load_balancer.wait_target_healthy(group, *address, PATIENCE)))
-            .await?;
-        self.ecs
-            .submit_task_state_change()
-            .cluster(cluster)
-            .task(arn)
-            .status("RUNNING")
-            .send()
-            .await
-            .context("SubmitTaskStateChange")?;
-        Ok(())
-    }
-
-    /// Whether there was anything to stop.
-    async fn stop_all_but(&self, cluster: &str, service: &str, tasks: &[Task]) -> Result<bool> {
-        let ours = |running: &Running| running.service.0 == cluster && running.service.1 == service;
-        let mut gone = Vec::new();
-        {
-            let mut running = self.running.lock().await;
-            let over = |arn: &String| !tasks.iter().any(|task| task.task_arn() == Some(arn));
-            gone.extend(running.extract_if(|arn, r| ours(r) && over(arn)).flat_map(|(_, r)| r.instances));
-        }
-        for instance in &gone {
-            for group in &instance.groups {
-                let port = instance.app.address().port();
-                match self.elb.deregister_targets().target_group_arn(group).targets(target(port)).send().await {
-                    // A group that was deleted with its stack holds no targets.
-                    Err(error) if !error.as_service_error().is_some_and(|e| e.is_target_group_not_found_exception()) => {
-                        return Err(error).with_context(|| format!("DeregisterTargets of {group}"));
-                    }
-                    _ => {}
+    fn start(&self, plan: Plan, owner: &Owner, moved: impl Fn() + Send + Sync + 'static) {
+        let (arn, stop) = (plan.arn.clone(), self.ends.child_token());
+        lock(&self.running).insert(arn.clone(), Running { owner: owner.clone(), phase: Phase::Starting, stop: stop.clone() });
+        let (tools, running) = (Arc::clone(&self.tools), Arc::clone(&self.running));
+        tokio::spawn(async move {
+            let up = || {
+                if let Some(task) = lock(&running).get_mut(&arn) {
+                    task.phase = Phase::Up;
                 }
+                moved();
+            };
+            if let Err(error) = tools.run(&plan, &stop, up).await
+                && !stop.is_cancelled()
+            {
+                eprintln!("local AWS: task {arn}: {error:#}");
             }
-        }
-        if !gone.is_empty() {
-            self.load_balancer.reload_after("DeregisterTargets").await?;
-        }
-        let stopped = !gone.is_empty();
-        for instance in gone {
-            // It answers what it has in hand; nobody waits for that.
-            tokio::spawn(instance.app.stop());
-        }
-        Ok(stopped)
+            lock(&running).remove(&arn);
+            moved();
+        });
     }
+
+    /// The owner's tasks with this desired status.
+    async fn tasks(&self, (cluster, service): &Owner, desired: DesiredStatus) -> Result<Vec<Task>> {
+        let list = self.ecs.list_tasks().cluster(cluster).set_service_name(service.clone()).desired_status(desired);
+        let mut pages = list.into_paginator().send();
+        let (mut arns, mut tasks) = (Vec::new(), Vec::new());
+        while let Some(page) = pages.next().await {
+            arns.extend(page.with_context(|| format!("ListTasks of {cluster}"))?.task_arns.unwrap_or_default());
+        }
+        for arns in arns.chunks(AT_ONCE) {
+            let described = self.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec())).send().await;
+            tasks.extend(described.with_context(|| format!("DescribeTasks of {cluster}"))?.tasks.unwrap_or_default());
+        }
+        let of_service = |task: &Task| task.group().is_some_and(|group| group.starts_with("service:"));
+        tasks.retain(|task| service.is_some() || !of_service(task));
+        Ok(tasks)
+    }
+
+    async fn service(&self, (cluster, service): &Owner) -> Result<Option<Service>> {
+        let Some(name) = service else { return Ok(None) };
+        let described = self.ecs.describe_services().cluster(cluster).services(name).send().await;
+        let described = described.with_context(|| format!("DescribeServices of {cluster}/{name}"))?;
+        Ok(Some(described.services().first().with_context(|| format!("no service {cluster}/{name}"))?.clone()))
+    }
+
+    /// What is to run for a task.
+    async fn plan(&self, (cluster, _): &Owner, task: &Task, service: Option<&Service>) -> Result<Plan> {
+        let arn = task.task_arn().context("a task without ARN")?;
+        let definition = task.task_definition_arn().context("a task without task definition")?;
+        let definition =
+            self.ecs.describe_task_definition().task_definition(definition).send().await.context("DescribeTaskDefinition")?;
+        let definitions = definition.task_definition().map(|d| d.container_definitions().to_vec()).unwrap_or_default();
+        let containers = definitions.into_iter().map(|definition| with_overrides(definition, task)).collect();
+        let digest = |container: &aws_sdk_ecs::types::Container| {
+            Some((container.name()?.to_owned(), container.image_digest()?.to_owned()))
+        };
+        Ok(Plan {
+            arn: arn.to_owned(),
+            cluster: cluster.clone(),
+            containers,
+            digests: task.containers().iter().filter_map(digest).collect(),
+            groups: service.map(by_container).unwrap_or_default(),
+        })
+    }
+}
+
+/// A container with what RunTask says instead of its definition.
+fn with_overrides(mut definition: ContainerDefinition, task: &Task) -> ContainerDefinition {
+    let all = task.overrides().map(|overrides| overrides.container_overrides()).unwrap_or_default();
+    let Some(given) = all.iter().find(|given| given.name() == definition.name()) else { return definition };
+    if !given.command().is_empty() {
+        definition.command = Some(given.command().to_vec());
+    }
+    let environment: Vec<KeyValuePair> = definition.environment().iter().chain(given.environment()).cloned().collect();
+    definition.environment = Some(environment);
+    definition
 }
 
 /// The groups that each container of a service serves.
@@ -160,19 +169,4 @@ fn by_container(service: &Service) -> HashMap<String, Vec<String>> {
         }
     }
     groups
-}
-
-/// The tag of a container's image; `latest` where it has none.
-fn version<'a>(containers: &'a [ContainerDefinition], name: &str) -> Option<&'a str> {
-    let image = containers.iter().find(|container| container.name() == Some(name))?.image()?;
-    // A colon before the last slash belongs to the registry's port.
-    Some(last(image).split_once(':').map_or("latest", |(_, tag)| tag))
-}
-
-fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
-}
-
-fn target(port: u16) -> TargetDescription {
-    TargetDescription::builder().id("127.0.0.1").port(i32::from(port)).build()
 }

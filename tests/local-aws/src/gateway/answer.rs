@@ -49,7 +49,11 @@ impl ServiceError {
 
     /// What a service says when the caller lacks a permission on a resource, in the words of IAM.
     pub fn not_authorized(request: &Request, resource: &str) -> Self {
-        let action = format!("{}:{}", request.service, request.action);
+        Self::not_authorized_to(request, &format!("{}:{}", request.service, request.action), resource)
+    }
+
+    /// The same, where the permission is another one than the call's own.
+    pub fn not_authorized_to(request: &Request, action: &str, resource: &str) -> Self {
         let message = format!(
             "User: arn:aws:sts::{}:assumed-role/{} is not authorized to perform: {action} on resource: {resource} \
              because no identity-based policy allows the {action} action",

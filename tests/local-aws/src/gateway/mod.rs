@@ -32,11 +32,12 @@ pub use faults::{At, Fault, FaultKind, Lasts, Pause};
 pub use log::Call;
 pub(crate) use log::lock;
 pub use policy::Policy;
+pub(crate) use request::Request;
 pub use request::{Caller, OPERATOR};
 pub use stale::StaleReads;
 
 use crate::connections::each_connection;
-use crate::ecs::Runner;
+use crate::ecs::{Registrations, Runner};
 use crate::jobs::Jobs;
 use crate::load_balancer::LoadBalancer;
 use throttle::Throttle;
@@ -84,6 +85,8 @@ struct Inner {
     /// The most items of a page; AWS's own page sizes where none is given.
     page_size: Mutex<Option<usize>>,
     throttle: Mutex<Option<Arc<Throttle>>>,
+    /// ECS throttles registrations always.
+    registrations: Registrations,
     kills: Mutex<HashMap<String, Kill>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
     /// How many calls are under way.
@@ -108,6 +111,7 @@ impl Gateway {
             reordered: AtomicBool::new(false),
             page_size: Mutex::default(),
             throttle: Mutex::default(),
+            registrations: Registrations::default(),
             kills: Mutex::default(),
             policies: Mutex::default(),
             under_way: watch::Sender::new(0),

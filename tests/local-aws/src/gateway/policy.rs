@@ -12,6 +12,7 @@ use wildmatch::WildMatch;
 
 use super::answer::ServiceError;
 use super::request::{Parameters, Request};
+use crate::ecs::permissions;
 
 /// The permission that ELB asks for, in the caller's name, where an action signs in with Cognito.
 const COGNITO: &str = "cognito-idp:DescribeUserPoolClient";
@@ -124,6 +125,9 @@ pub(super) fn refusal(request: &Request, policies: &[Policy]) -> Option<ServiceE
     if let Some(denied) = resources(request).iter().find(|resource| !allowed(&action, resource)) {
         return Some(ServiceError::not_authorized(request, denied));
     }
+    if let Some((action, resource)) = permissions::besides(request).iter().find(|(action, on)| !allowed(action, on)) {
+        return Some(ServiceError::not_authorized_to(request, action, resource));
+    }
     // ELB's words: awslabs/kubeflow-manifests#18.
     user_pools(request)
         .iter()
@@ -138,6 +142,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
+        ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
     // A call that names nothing is the service's to refuse, after a policy has allowed it on something.

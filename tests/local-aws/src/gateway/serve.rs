@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -158,6 +158,9 @@ impl Inner {
                 Err(error) => error.answer(request),
             };
         }
+        if request.service == "application-autoscaling" {
+            return json_result(&self.backends.ecs.scaling(request));
+        }
         match self.pass_on(parts, body, request, page_size).await {
             Ok(answer) => answer,
             Err(error) => ServiceError::broken(&error).answer(request),
@@ -187,8 +190,8 @@ impl Inner {
         } else if request.service == "cloudformation" {
             self.backends.load_balancer.reload().await?;
         }
-        if request.service == "ecs" && ["CreateService", "UpdateService", "DeleteService"].contains(&request.action.as_str()) {
-            self.service_changed(request);
+        if request.service == "ecs" {
+            self.backends.ecs.called(request);
         }
         match page {
             Some(page) => page.cut(answer, request),
@@ -196,26 +199,12 @@ impl Inner {
         }
     }
 
-    /// Turns the lists round whose order means nothing.
-    fn reorder(&self, answer: Answer, request: &Request) -> Result<Answer> {
-        if !self.reordered.load(Ordering::Relaxed) || !["DescribeRules", "DescribeListeners"].contains(&request.action.as_str()) {
-            return Ok(answer);
-        }
-        let (parts, body) = answer.into_parts();
-        let body = xml::reversed(std::str::from_utf8(&body)?, "TargetGroups")?;
-        let body = xml::reversed(&xml::reversed(&body, "Actions")?, "DefaultActions")?;
-        Ok(Response::from_parts(parts, body.into()))
-    }
-
-    fn service_changed(&self, request: &Request) {
-        let name = |field| request.json(field).and_then(Value::as_str).and_then(|arn| arn.rsplit('/').next());
-        // CreateService says serviceName, the others service.
-        if let Some(service) = name("serviceName").or_else(|| name("service")) {
-            self.backends.ecs.service_changed(name("cluster").unwrap_or("default"), service);
-        }
-    }
-
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
     fn throttled(&self, request: &Request) -> Option<ServiceError> {
+        if request.service == "ecs" && !self.registrations.admits(&request.action, Instant::now()) {
+            return Some(ServiceError::throttled(request));
+        }
         let throttle = lock(&self.throttle).clone()?;
         (!throttle.admits(request)).then(|| ServiceError::throttled(request))
     }

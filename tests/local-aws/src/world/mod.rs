@@ -48,6 +48,9 @@ pub const LAMBDA_POLICY: &str = include_str!("../../../../cloudformation/policie
 /// The policy of the deployer.
 pub const DEPLOYER_POLICY: &str = include_str!("../../../../cloudformation/policies/deployer.json");
 
+/// The policy of `deployer roll`.
+pub const ROLL_POLICY: &str = include_str!("../../../../cloudformation/policies/roll.json");
+
 /// What the function needs besides, where a rule signs in with Cognito.
 pub const COGNITO_POLICY: &str = include_str!("../../../../cloudformation/policies/cognito-sign-in.json");
 

@@ -1,6 +1,7 @@
 //! The local AWS behaves like AWS where the product depends on it: shown with the real SDK, over the wire.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod deployments;
 mod faults;
 mod jobs;
 mod lambda;

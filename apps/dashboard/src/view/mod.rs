@@ -1,0 +1,10 @@
+//! From a snapshot to what the page shows. Pure: the same snapshot, order, filter and time give the same page.
+
+mod cell;
+mod columns;
+mod filter;
+mod matrix;
+
+pub use cell::{Cell, Stage, since};
+pub use filter::Filter;
+pub use matrix::{Ages, Matrix, matrix};

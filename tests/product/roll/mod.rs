@@ -1,0 +1,11 @@
+//! `deployer roll` against the local AWS: real processes behind the tasks, real HTTP through the load balancer.
+
+mod back;
+mod deploys;
+mod fails;
+mod peers;
+pub mod stage;
+mod sweep;
+mod verbs;
+
+use stage::Stage;
