@@ -229,6 +229,7 @@ fn without_empty(value: &mut Value) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 mod tests {
     use std::collections::BTreeMap;
 

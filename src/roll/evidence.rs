@@ -84,7 +84,8 @@ pub fn why(task: &Task) -> (String, Option<String>) {
 
 /// A task's reason without its own id, so that the same reason is the same text.
 fn general(task: &Task) -> String {
-    task.stopped_reason.replace(task.id(), "ID").trim_end_matches('.').to_owned()
+    let reason = task.stopped_reason.trim_end_matches('.');
+    if task.id().is_empty() { reason.to_owned() } else { reason.replace(task.id(), "ID") }
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ pub fn reference_of(container: &Value) -> Option<Reference> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 mod tests {
     use serde_json::json;
 

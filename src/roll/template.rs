@@ -134,6 +134,7 @@ pub fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 mod tests {
     use serde_json::json;
 
