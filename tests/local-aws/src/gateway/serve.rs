@@ -199,8 +199,17 @@ impl Inner {
         }
     }
 
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+    /// Turns the lists round whose order means nothing.
+    fn reorder(&self, answer: Answer, request: &Request) -> Result<Answer> {
+        if !self.reordered.load(Ordering::Relaxed) || !["DescribeRules", "DescribeListeners"].contains(&request.action.as_str()) {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = xml::reversed(std::str::from_utf8(&body)?, "TargetGroups")?;
+        let body = xml::reversed(&xml::reversed(&body, "Actions")?, "DefaultActions")?;
+        Ok(Response::from_parts(parts, body.into()))
+    }
+
     fn throttled(&self, request: &Request) -> Option<ServiceError> {
         if request.service == "ecs" && !self.registrations.admits(&request.action, Instant::now()) {
             return Some(ServiceError::throttled(request));
