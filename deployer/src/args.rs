@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
-use crate::roll::args::RollArgs;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 

@@ -6,12 +6,12 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::call::Caller;
+use blue_green::aws::ecs;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::exposure::{Exposure, exposure};
 use blue_green::aws::elb::read::Reader;
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
-use blue_green::aws::ecs;
 use blue_green::aws::json::Json;
 
 use crate::exit::Failure;

@@ -50,7 +50,8 @@ impl FromStr for Reference {
         let digest_is = |digest: &str| {
             digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
         };
-        if !legal(repository) || repository.ends_with('/') || tag.is_some_and(|tag| !crate::asked::parameters::is_image_tag(tag)) {
+        if !legal(repository) || repository.ends_with('/') || tag.is_some_and(|tag| !crate::asked::parameters::is_image_tag(tag))
+        {
             return Err(no_image());
         }
         if digest.is_some_and(|digest| !digest_is(digest)) {

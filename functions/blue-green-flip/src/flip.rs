@@ -265,7 +265,11 @@ impl<'a> Flip<'a> {
                 Some(topology) => ends::setup(self, &topology, unfit),
                 None => unfit.into(),
             },
-            ReadError::Aws(failure) => self.stopped(Cause::Aws(failure)).await,
+            ReadError::Aws(failure) => {
+                // Where the time ended while a write was tried, that is the reason, and not the look that had no time left.
+                let earlier = self.failure.clone().filter(|_| failure.class == Class::Transient);
+                self.stopped(Cause::Aws(earlier.unwrap_or(failure))).await
+            }
         }
     }
 
