@@ -11,7 +11,7 @@ use blue_green::seen::side::Side;
 use crate::invariants::{Invariant, LOOKS};
 use crate::scenarios::{Scenario, Torn};
 use crate::steps::{Step, show};
-use crate::world::{Group, Half, Interned, Job, Looked, Odd, Process, State, job, shape};
+use crate::world::{Digests, Group, Half, Interned, Job, Looked, Odd, Process, State, job, shape};
 
 /// Who runs beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub struct Explorer {
 type Out = Vec<(String, State)>;
 
 impl Explorer {
-    pub fn new(scenario: Scenario, beside: Beside) -> Self {
+    pub fn new(scenario: Scenario, beside: Beside, digests: Digests) -> Self {
         Self {
             scenario,
             beside,
-            jobs: scenario.jobs.chars().map(job).collect(),
+            jobs: scenario.jobs.chars().map(|name| digests.of(job(name))).collect(),
             interned: Interned::default(),
             seen: Vec::new(),
             numbers: HashMap::new(),
@@ -83,7 +83,7 @@ impl Explorer {
             let mut next = Vec::new();
             for (state, number) in todo {
                 for (label, mut then) in self.out(&state, number) {
-                    then.processes.sort_by_cached_key(|process| format!("{process:?}"));
+                    then.processes.sort();
                     let looks = then.processes.iter().map(|process| process.looks).max().unwrap_or_default();
                     self.looks = self.looks.max(looks);
                     if looks > LOOKS {

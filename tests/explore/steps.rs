@@ -8,7 +8,7 @@ use blue_green::seen::side::Side;
 use crate::world::Rules;
 
 /// One step of a process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// One AddTags call on one group: its tags in their order.
     Tag { pair: usize, on: Side, tags: Vec<(String, String)> },

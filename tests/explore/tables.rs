@@ -1,17 +1,24 @@
 //! The explorations themselves.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::SCENARIOS;
+use crate::scenarios::{SCENARIOS, Scenario};
+use crate::world::Digests;
 
-fn explore(beside: Beside) -> (usize, BTreeSet<(&'static str, Invariant)>) {
-    let (mut states, mut failed) = (0, BTreeSet::new());
-    for scenario in SCENARIOS {
-        let Found { states: these, looks, traces } = Explorer::new(*scenario, beside).run();
+/// What fails: the scenario, and what does not hold in it.
+type Failed = BTreeSet<(&'static str, Invariant)>;
+
+fn explore(scenarios: &[Scenario], beside: Beside, digests: Digests) -> (usize, Failed) {
+    let (mut states, mut failed) = (0, Failed::new());
+    for scenario in scenarios {
+        let began = Instant::now();
+        let Found { states: these, looks, traces } = Explorer::new(*scenario, beside, digests).run();
         let broken: Vec<&Invariant> = traces.keys().collect();
-        println!("{:45} {these:8} states {looks:3} looks  {broken:?}", scenario.name);
+        let took = began.elapsed().as_secs_f32();
+        println!("{:50} {these:8} states {looks:3} looks {took:5.1} s  {broken:?}", scenario.name);
         for (invariant, trace) in &traces {
             println!("    {invariant:?}:");
             trace.iter().for_each(|step| println!("        {step}"));
@@ -25,15 +32,19 @@ fn explore(beside: Beside) -> (usize, BTreeSet<(&'static str, Invariant)>) {
 
 #[test]
 fn with_one_delivery_of_a_flip_at_a_time_everything_holds() {
-    let (states, failed) = explore(Beside::OtherFlips);
-    assert_eq!(failed, BTreeSet::new());
-    assert!(states > 200_000, "{states}");
+    for digests in Digests::BOTH {
+        let (states, failed) = explore(SCENARIOS, Beside::OtherFlips, digests);
+        assert_eq!(failed, Failed::new(), "{digests:?}");
+        assert!(states > 200_000, "{states}");
+    }
 }
 
 #[test]
 fn with_one_process_at_a_time_everything_holds() {
-    let (_, failed) = explore(Beside::Nobody);
-    assert_eq!(failed, BTreeSet::new());
+    for digests in Digests::BOTH {
+        let (_, failed) = explore(SCENARIOS, Beside::Nobody, digests);
+        assert_eq!(failed, Failed::new(), "{digests:?}");
+    }
 }
 
 /// What remains where also two copies of one flip run side by side: those that decide differently, and a copy that planned
@@ -59,6 +70,6 @@ const REMAINS: &[(&str, Invariant)] = &[
 
 #[test]
 fn with_everything_side_by_side_only_the_listed_fails() {
-    let (_, failed) = explore(Beside::Everybody);
+    let (_, failed) = explore(SCENARIOS, Beside::Everybody, Digests::AsNamed);
     assert_eq!(failed, REMAINS.iter().copied().collect());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use blue_green::release::decide::{Ask, Memory};
 use blue_green::release::fence::Fence;
-use blue_green::release::id::Asker;
+use blue_green::release::id::{Asker, Digest};
 use blue_green::release::journal::{Journal, Tags};
 use blue_green::release::record::Verdict;
 use blue_green::release::refusal::Refusal;
@@ -47,6 +47,38 @@ pub fn job(name: char) -> Job {
         other => panic!("no job is called {other}"),
     };
     Job { name, flip, target }
+}
+
+/// In which order the SHA-256 digests of the flip ids sort: it decides between two flips of the same generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digests {
+    /// u, c, b, a.
+    AsNamed,
+    /// The same jobs with other flip ids, whose digests sort the other way.
+    Reversed,
+}
+
+impl Digests {
+    pub const BOTH: [Self; 2] = [Self::AsNamed, Self::Reversed];
+
+    /// The job with the flip id of this order.
+    pub fn of(self, job: Job) -> Job {
+        let reversed = || REVERSED.iter().find(|(flip, _)| *flip == job.flip).unwrap().1;
+        Job { flip: if self == Self::AsNamed { job.flip } else { reversed() }, ..job }
+    }
+}
+
+/// The flip ids, and those whose digests sort the other way.
+const REVERSED: [(&str, &str); 4] = [("a", "s"), ("b", "v"), ("c", "k"), ("u", "g")];
+
+#[test]
+fn the_reversed_flip_ids_sort_the_other_way() {
+    let sorted = |mut pairs: Vec<(Digest, Digest)>| {
+        pairs.sort();
+        pairs
+    };
+    let pairs = sorted(REVERSED.iter().map(|(one, other)| (Digest::of(one), Digest::of(other))).collect());
+    assert!(pairs.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 > two[1].1), "{pairs:?}");
 }
 
 /// What is behind what the states name by numbers.
@@ -166,7 +198,7 @@ pub enum Half {
 }
 
 /// One delivery at work.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Process {
     pub job: usize,
     /// The steps that are left; none before the first look.
