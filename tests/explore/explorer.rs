@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use blue_green::release::decide::Memory;
 use blue_green::release::id::FlipId;
-use blue_green::release::record::{Phase, Verdict};
+use blue_green::release::record::{Flip, Phase, Verdict};
 use blue_green::release::view::says;
 use blue_green::seen::side::Side;
 
@@ -141,14 +141,14 @@ impl Explorer {
             return;
         }
         for pair in 0..self.scenario.pairs {
-            let (rules, newest) = (state.rules[pair], self.interned.journal(state.marks[pair]).newest());
+            let (rules, newest) = (state.rules[pair], self.interned.newest(state.marks[pair]));
             let label = || format!("END: rules {rules:?}, newest record {newest:?}, answered {:?}", state.answered);
             if ![shape(Side::First), shape(Side::Second)].contains(&rules) {
                 self.fail(Invariant::Whole, number, label());
                 continue;
             }
             let untouched = state.budget.wipe == self.scenario.budget.wipe;
-            if let (true, Some((on, flip))) = (untouched, &newest) {
+            if let (true, Some((on, flip))) = (untouched, newest.as_ref()) {
                 let of_flip = |job: &Job| FlipId::new(job.flip, &[]) == flip.id;
                 let expected = if flip.phase == Phase::Done { Verdict::Succeeded } else { Verdict::Failed };
                 let mut answers = self.jobs.iter().zip(&state.answered).filter(|(job, _)| of_flip(job));
@@ -177,8 +177,9 @@ impl Explorer {
             let [one, other, test] = rules;
             for edited in [[one.other(), other.other(), test.other()], [one.other(), other, test]] {
                 let mut then = state.clone();
-                let newest = self.interned.journal(state.marks[0]).newest();
-                let at_rest = newest.filter(|(on, flip)| flip.phase == Phase::Done && rules == shape(says(*on, flip)));
+                let newest = self.interned.newest(state.marks[0]);
+                let is_rest = |(on, flip): &&(Side, Flip)| flip.phase == Phase::Done && rules == shape(says(*on, flip));
+                let at_rest = newest.as_ref().as_ref().filter(is_rest);
                 then.edited = Some(at_rest.map_or_else(|| "-".to_owned(), |(_, flip)| flip.id.to_string()));
                 then.rules[0] = edited;
                 then.budget.edit -= 1;
@@ -244,13 +245,13 @@ impl Explorer {
             Some(Half::Tags(marks, fit)) => (state.rules.clone(), marks, fit),
         };
         for (pair, memory) in process.memory.iter_mut().enumerate() {
-            let newest = self.interned.journal(marks[pair]).newest();
-            memory.wrote &= newest.is_none_or(|(on, flip)| rules[pair] != shape(says(on, &flip)));
+            let newest = self.interned.newest(marks[pair]);
+            memory.wrote &= newest.as_ref().as_ref().is_none_or(|(on, flip)| rules[pair] != shape(says(*on, flip)));
         }
         let looked = Looked { rules, marks, fit, odd: state.odd, job: self.jobs[process.job], memory: process.memory.clone() };
         let plan = self.interned.plan(&looked);
-        self.guard_holds(&looked, &plan, number);
-        let shown: Vec<String> = plan.iter().map(show).collect();
+        self.guard_holds(&looked, &plan.1, number);
+        let shown: Vec<String> = plan.1.iter().map(show).collect();
         process.plan = Some((plan, 0));
         process.looks += 1;
         then.processes.push(process);
@@ -263,8 +264,8 @@ impl Explorer {
             let to_unfit =
                 |step: &Step| matches!(step, Step::Rule { pair: of, rule: 0 | 1, serves: Side::Second } if *of == pair);
             let moves = !looked.fit && (one, other) != (Side::Second, Side::Second) && plan.iter().any(to_unfit);
-            let newest = self.interned.journal(looked.marks[pair]).newest();
-            if moves && newest.is_none_or(|(_, flip)| flip.phase == Phase::Moving) {
+            let newest = self.interned.newest(looked.marks[pair]);
+            if moves && newest.as_ref().as_ref().is_none_or(|(_, flip)| flip.phase == Phase::Moving) {
                 self.fail(Invariant::GuardHolds, number, format!("{} plans to move to the unfit group", looked.job.name));
             }
         }

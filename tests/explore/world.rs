@@ -7,7 +7,7 @@ use blue_green::release::decide::{Ask, Memory};
 use blue_green::release::fence::Fence;
 use blue_green::release::id::{Asker, Digest};
 use blue_green::release::journal::{Journal, Tags};
-use blue_green::release::record::Verdict;
+use blue_green::release::record::{Flip, Verdict};
 use blue_green::release::refusal::Refusal;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::release::view::{Rule, View};
@@ -86,7 +86,42 @@ fn the_reversed_flip_ids_sort_the_other_way() {
 pub struct Interned {
     groups: Vec<Arc<Group>>,
     numbers: HashMap<Arc<Group>, u32>,
-    plans: HashMap<Looked, Arc<[Step]>>,
+    plans: HashMap<Looked, Plan>,
+    steps: HashMap<Arc<[Step]>, u32>,
+    newest: HashMap<[u32; 2], Newest>,
+}
+
+/// The pair's flip, and the group that it promotes.
+pub type Newest = Arc<Option<(Side, Flip)>>;
+
+/// Steps by their number in [`Interned`]: the same steps have the same number.
+#[derive(Clone, Debug)]
+pub struct Plan(u32, pub Arc<[Step]>);
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Plan {}
+
+impl std::hash::Hash for Plan {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialOrd for Plan {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Plan {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
 }
 
 /// Everything that a decision depends on.
@@ -132,14 +167,30 @@ impl Interned {
         Journal::read([Tags { tags: first, tail: TAILS[0] }, Tags { tags: second, tail: TAILS[1] }])
     }
 
-    /// The steps that the table's decision leads to.
-    pub fn plan(&mut self, looked: &Looked) -> Arc<[Step]> {
-        if let Some(plan) = self.plans.get(looked) {
-            return Arc::clone(plan);
+    /// The pair's flip.
+    pub fn newest(&mut self, marks: [u32; 2]) -> Newest {
+        if let Some(newest) = self.newest.get(&marks) {
+            return Arc::clone(newest);
         }
-        let plan: Arc<[Step]> = steps(&self.decide(looked), &looked.rules).into();
-        self.plans.insert(looked.clone(), Arc::clone(&plan));
+        let newest = Newest::new(self.journal(marks).newest());
+        self.newest.insert(marks, Arc::clone(&newest));
+        newest
+    }
+
+    /// The steps that the table's decision leads to.
+    pub fn plan(&mut self, looked: &Looked) -> Plan {
+        if let Some(plan) = self.plans.get(looked) {
+            return plan.clone();
+        }
+        let plan = self.planned(steps(&self.decide(looked), &looked.rules));
+        self.plans.insert(looked.clone(), plan.clone());
         plan
+    }
+
+    /// These steps as a plan.
+    pub fn planned(&mut self, steps: Vec<Step>) -> Plan {
+        let (steps, new): (Arc<[Step]>, u32) = (steps.into(), u32::try_from(self.steps.len()).unwrap());
+        Plan(*self.steps.entry(Arc::clone(&steps)).or_insert(new), steps)
     }
 
     /// What the table says.
@@ -202,7 +253,7 @@ pub enum Half {
 pub struct Process {
     pub job: usize,
     /// The steps that are left; none before the first look.
-    pub plan: Option<(Arc<[Step]>, usize)>,
+    pub plan: Option<(Plan, usize)>,
     pub memory: Vec<Memory>,
     pub looks: u32,
     /// Whether it began when its job was answered already, or after a person changed what its flip had made.
@@ -212,7 +263,7 @@ pub struct Process {
 
 impl Process {
     pub fn left(&self) -> &[Step] {
-        self.plan.as_ref().map_or(&[], |(steps, at)| &steps[*at..])
+        self.plan.as_ref().map_or(&[], |(plan, at)| &plan.1[*at..])
     }
 }
 
