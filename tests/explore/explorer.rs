@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use blue_green::release::decide::Memory;
-use blue_green::release::id::FlipId;
+use blue_green::release::id::{Digest, FlipId};
 use blue_green::release::record::{Flip, Phase, Verdict};
 use blue_green::release::view::says;
 use blue_green::seen::side::Side;
 
 use crate::invariants::{Invariant, LOOKS};
-use crate::scenarios::{Scenario, Torn};
+use crate::scenarios::{Lag, Scenario, Torn};
 use crate::steps::{Step, show};
-use crate::world::{Digests, Group, Half, Interned, Job, Looked, Odd, Process, State, job, shape};
+use crate::world::{Before, Digests, Group, Half, Interned, Job, Looked, Marks, Odd, Own, Process, Rules, State, job, shape};
 
 /// Who runs beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,7 @@ impl Explorer {
         let first = State {
             rules: vec![shape(Side::First); self.scenario.pairs],
             marks: vec![[empty; 2]; self.scenario.pairs],
+            before: None,
             fit: true,
             odd: Odd::default(),
             processes: Vec::new(),
@@ -218,11 +219,17 @@ impl Explorer {
             }
             let mut then = state.clone();
             then.pending[index] -= 1;
-            then.live_since[index].get_or_insert(0);
+            // What a stale look shows was so a moment ago.
+            let ago = state.before.as_ref().filter(|_| state.budget.stale > 0).map_or(0, |before| live_everywhere(&before.rules));
+            then.live_since[index].get_or_insert(ago);
+            // A flip is delivered again only after longer than any read is stale.
+            if state.live_since.iter().zip(&self.jobs).any(|(seen, job)| seen.is_some() && job.flip == this.flip) {
+                then.before = None;
+            }
             let late = state.answered[index].is_some() || state.edited.as_deref() == Some(this.flip);
             let memory = vec![Memory::default(); self.scenario.pairs];
-            let process = Process { job: index, plan: None, memory, looks: 0, late, half: None };
-            self.looks_at(state, number, process, then, out);
+            let process = Process { job: index, plan: None, memory, looks: 0, late, half: None, own: Own::default() };
+            self.looks_at(&then.clone(), number, process, then, out);
         }
     }
 
@@ -244,18 +251,66 @@ impl Explorer {
             Some(Half::Rules(rules)) => (rules, state.marks.clone(), state.fit),
             Some(Half::Tags(marks, fit)) => (state.rules.clone(), marks, fit),
         };
+        if self.scenario.budget.stale == 0 {
+            let how = Look { rules, marks, fit, stale: "", doubts: false };
+            return self.looks(state, number, process, then, how, out);
+        }
+        for (stale, rules, marks) in shown(state, rules, marks) {
+            for doubts in [false, true] {
+                // Reads lag by less than a rule write is doubted.
+                if !doubts && stale.contains("rules") {
+                    continue;
+                }
+                let mut then = then.clone();
+                then.budget.stale -= u8::from(!stale.is_empty());
+                let how = Look { rules: rules.clone(), marks: marks.clone(), fit, stale, doubts };
+                self.looks(state, number, process.clone(), then, how, out);
+            }
+        }
+    }
+
+    /// A look, and what is planned from it.
+    fn looks(&mut self, state: &State, number: u32, mut process: Process, mut then: State, how: Look, out: &mut Out) {
+        let name = self.jobs[process.job].name;
+        let Look { rules, mut marks, fit, stale, doubts } = how;
+        if self.scenario.budget.stale > 0 {
+            marks = process.own.complete(marks, &mut self.interned);
+        }
         for (pair, memory) in process.memory.iter_mut().enumerate() {
             let newest = self.interned.newest(marks[pair]);
             memory.wrote &= newest.as_ref().as_ref().is_none_or(|(on, flip)| rules[pair] != shape(says(*on, flip)));
         }
-        let looked = Looked { rules, marks, fit, odd: state.odd, job: self.jobs[process.job], memory: process.memory.clone() };
-        let plan = self.interned.plan(&looked);
+        let job = self.jobs[process.job];
+        let mut looked = Looked { rules, marks, fit, odd: state.odd, job, memory: process.memory.clone() };
+        let mut plan = self.interned.plan(&looked);
+        if self.scenario.budget.stale > 0 && plan.1.contains(&Step::Wait) && self.need_not_wait(&looked) {
+            process.memory.iter_mut().for_each(|memory| memory.waited = true);
+            looked.memory.clone_from(&process.memory);
+            plan = self.interned.plan(&looked);
+        }
         self.guard_holds(&looked, &plan.1, number);
+        if doubts {
+            let (doubted, believed): (Vec<Step>, Vec<Step>) =
+                plan.1.iter().cloned().partition(|step| process.own.doubts(step));
+            // Nothing is left out, or everything: the same as a look at another moment.
+            if !stale.contains("rules") && (doubted.is_empty() || believed.is_empty()) {
+                return;
+            }
+            plan = self.interned.planned(believed);
+        } else {
+            process.own.grow_old();
+        }
         let shown: Vec<String> = plan.1.iter().map(show).collect();
         process.plan = Some((plan, 0));
         process.looks += 1;
         then.processes.push(process);
-        out.push((format!("{name} looks, plans: {}", shown.join("; ")), then));
+        out.push((format!("{name} looks{stale}, plans: {}", shown.join("; ")), then));
+    }
+
+    /// Whether no record of another job is there to wait for.
+    fn need_not_wait(&self, looked: &Looked) -> bool {
+        let job = Digest::of(&looked.job.name.to_string());
+        looked.marks.iter().all(|marks| self.interned.journal(*marks).last_of_others(&job).is_none())
     }
 
     fn guard_holds(&mut self, looked: &Looked, plan: &[Step], number: u32) {
@@ -314,6 +369,10 @@ impl Explorer {
                 let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Wait | Step::Answer(_)));
                 let planned = |other: &Process| other.plan.is_some();
                 if then.processes.iter().all(|other| planned(other) && resting(other)) {
+                    // Longer than any read is stale.
+                    then.before = None;
+                    then.processes.iter_mut().for_each(|other| other.own.grow_old());
+                    process.own.grow_old();
                     process.memory.iter_mut().for_each(|memory| memory.waited = true);
                     process.plan = None;
                     then.processes.push(process);
@@ -339,6 +398,9 @@ impl Explorer {
                 if let Step::Rule { pair, .. } = step {
                     process.memory[pair].wrote = true;
                 }
+                if self.scenario.budget.stale > 0 {
+                    process.own.wrote(&step, &self.interned);
+                }
                 if let Some((_, at)) = &mut process.plan {
                     *at += 1;
                 }
@@ -349,6 +411,16 @@ impl Explorer {
     }
 
     fn apply(&mut self, state: &mut State, step: &Step) {
+        if state.budget.stale > 0 {
+            let before = state.before.take().filter(|_| self.scenario.lag == Lag::LastOfEach);
+            let mut before = before.unwrap_or_else(|| Before { rules: state.rules.clone(), marks: state.marks.clone() });
+            match step {
+                Step::Tag { .. } => before.marks.clone_from(&state.marks),
+                Step::Rule { .. } => before.rules.clone_from(&state.rules),
+                Step::Wait | Step::Answer(_) => {}
+            }
+            state.before = Some(before);
+        }
         match step {
             Step::Tag { pair, on, tags } => {
                 let mark = &mut state.marks[*pair][*on as usize];
@@ -362,12 +434,43 @@ impl Explorer {
     }
 }
 
-/// Remembers, for every job that has looked, which group of the first pair is on all live rules now.
-fn note_live(state: &mut State) {
-    let [one, other, _] = state.rules[0];
-    if one == other {
-        for seen in state.live_since.iter_mut().flatten() {
-            *seen |= 1 << one as u8;
+/// What one look shows.
+struct Look {
+    rules: Vec<Rules>,
+    marks: Marks,
+    fit: bool,
+    /// What of it is stale, for a trace.
+    stale: &'static str,
+    /// Whether the process wrote its rules a moment ago, so that it does not believe a difference to them.
+    doubts: bool,
+}
+
+/// What a look may show: everything as it is, or something as it was before the last write.
+fn shown(state: &State, rules: Vec<Rules>, marks: Marks) -> Vec<(&'static str, Vec<Rules>, Marks)> {
+    let mut shown = vec![("", rules.clone(), marks.clone())];
+    if let Some(before) = state.before.as_ref().filter(|_| state.budget.stale > 0) {
+        let (old_rules, old_marks) = (before.rules != rules, before.marks != marks);
+        if old_rules {
+            shown.push((" (stale rules)", before.rules.clone(), marks));
+        }
+        if old_marks {
+            shown.push((" (stale tags)", rules, before.marks.clone()));
+        }
+        if old_rules && old_marks {
+            shown.push((" (stale rules and tags)", before.rules.clone(), before.marks.clone()));
         }
     }
+    shown
+}
+
+/// Remembers, for every job that has looked, which group of the first pair is on all live rules now.
+fn note_live(state: &mut State) {
+    let live = live_everywhere(&state.rules);
+    state.live_since.iter_mut().flatten().for_each(|seen| *seen |= live);
+}
+
+/// The bit of the group of the first pair that is on all live rules.
+fn live_everywhere(rules: &[Rules]) -> u8 {
+    let [one, other, _] = rules[0];
+    if one == other { 1 << one as u8 } else { 0 }
 }

@@ -9,6 +9,15 @@ pub enum Torn {
     TagsFirst,
 }
 
+/// What a stale look may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lag {
+    /// Everything as it was before the last write.
+    Last,
+    /// The rules as they were before the last write of a rule, the tags as before the last write of tags.
+    LastOfEach,
+}
+
 /// One scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -19,12 +28,13 @@ pub struct Scenario {
     pub deliver: &'static [u8],
     pub budget: Budget,
     pub torn: Option<Torn>,
+    pub lag: Lag,
     pub pairs: usize,
 }
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
-    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0 };
-    Scenario { name, jobs, deliver, budget, torn: None, pairs: 1 }
+    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, stale: 0 };
+    Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, pairs: 1 }
 }
 
 impl Scenario {
@@ -53,6 +63,16 @@ impl Scenario {
         self
     }
 
+    const fn stale(mut self, times: u8) -> Self {
+        self.budget.stale = times;
+        self
+    }
+
+    const fn lag(mut self, lag: Lag) -> Self {
+        self.lag = lag;
+        self
+    }
+
     const fn torn(mut self, torn: Torn) -> Self {
         self.torn = Some(torn);
         self
@@ -64,7 +84,7 @@ impl Scenario {
     }
 }
 
-/// The model's scenarios, and those that it is silent about.
+/// The model's scenarios, and some beside them.
 pub const SCENARIOS: &[Scenario] = &[
     scenario("one flip, twice, two crashes", "A", &[2]).crash(2),
     scenario("one flip, twice, guard changes twice, crash", "A", &[2]).crash(1).guard(2),
@@ -94,4 +114,18 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("unnamed, torn: tags first", "AU", &[1, 1]).torn(Torn::TagsFirst),
     scenario("two pairs, twice, crash", "A", &[2]).crash(1).pairs(2),
     scenario("two pairs, twice, guard", "A", &[2]).guard(1).pairs(2),
+];
+
+/// A look may show the rules or the tags as they were before the last write.
+pub const STALE: &[Scenario] = &[
+    scenario("stale: one flip, twice, guard, crash", "A", &[2]).crash(1).guard(1).stale(2),
+    scenario("stale: there and back", "AB", &[1, 1]).stale(2),
+    scenario("stale: there twice and back", "AB", &[2, 1]).stale(1),
+    scenario("stale: there and back, crash", "AB", &[1, 1]).crash(1).stale(1),
+    scenario("stale: there and back, guard", "AB", &[1, 1]).guard(1).stale(1),
+    scenario("stale: two to the same group, guard", "AC", &[1, 1]).guard(1).stale(2),
+    scenario("stale: named and unnamed", "AU", &[1, 1]).stale(2),
+    scenario("stale: flip and Retry, guard", "AR", &[1, 1]).crash(1).guard(1).stale(2),
+    scenario("stale: flip, Retry and back", "ARB", &[1, 1, 1]).stale(1),
+    scenario("stale for several writes: there and back", "AB", &[1, 1]).stale(1).lag(Lag::LastOfEach),
 ];

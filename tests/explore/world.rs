@@ -1,6 +1,6 @@
 //! The world that is explored: one or two pairs, three rules each, their tags, and the processes that work on them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use blue_green::release::decide::{Ask, Memory};
@@ -259,6 +259,69 @@ pub struct Process {
     /// Whether it began when its job was answered already, or after a person changed what its flip had made.
     pub late: bool,
     pub half: Option<Half>,
+    /// What it wrote, where reads may be stale.
+    pub own: Own,
+}
+
+/// What a process wrote, as `Invocation` remembers it: kept only where reads may be stale.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Own {
+    /// The tags as its last look showed them.
+    shown: Marks,
+    /// Each tag that was acknowledged: what was there before, and what is there now.
+    tags: BTreeMap<(usize, Side, String), (BTreeSet<Option<String>>, String)>,
+    /// The rules that it wrote a moment ago.
+    rules: BTreeMap<(usize, usize), Side>,
+}
+
+impl Own {
+    /// A write was acknowledged.
+    pub fn wrote(&mut self, step: &Step, interned: &Interned) {
+        match step {
+            Step::Tag { pair, on, tags } => {
+                let group = interned.group(self.shown[*pair][*on as usize]);
+                for (key, value) in tags {
+                    let (before, now) = self.tags.entry((*pair, *on, key.clone())).or_default();
+                    before.insert(group.get(key).cloned());
+                    before.remove(&Some(value.clone()));
+                    now.clone_from(value);
+                }
+            }
+            Step::Rule { pair, rule, serves } => drop(self.rules.insert((*pair, *rule), *serves)),
+            Step::Wait | Step::Answer(_) => {}
+        }
+    }
+
+    /// Puts in what was acknowledged and is not shown yet. What somebody else wrote since stays.
+    pub fn complete(&mut self, mut marks: Marks, interned: &mut Interned) -> Marks {
+        for ((pair, on, key), (before, now)) in &self.tags {
+            let mark = &mut marks[*pair][*on as usize];
+            let mut group = interned.group(*mark).clone();
+            if before.contains(&group.get(key).cloned()) {
+                group.insert(key.clone(), now.clone());
+                *mark = interned.number(group);
+            }
+        }
+        self.shown.clone_from(&marks);
+        marks
+    }
+
+    /// Whether a look that shows another group may only be late, so that this is not written again yet.
+    pub fn doubts(&self, step: &Step) -> bool {
+        matches!(step, Step::Rule { pair, rule, serves } if self.rules.get(&(*pair, *rule)) == Some(serves))
+    }
+
+    /// Seconds have passed: what it wrote is shown.
+    pub fn grow_old(&mut self) {
+        self.rules.clear();
+    }
+}
+
+/// The rules and the tags as they were before the last write of each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Before {
+    pub rules: Vec<Rules>,
+    pub marks: Marks,
 }
 
 impl Process {
@@ -275,6 +338,8 @@ pub struct Budget {
     pub edit: u8,
     pub wipe: u8,
     pub guard: u8,
+    /// How many looks may show rules or tags as they were before the last write.
+    pub stale: u8,
 }
 
 /// One state of everything.
@@ -282,6 +347,8 @@ pub struct Budget {
 pub struct State {
     pub rules: Vec<Rules>,
     pub marks: Marks,
+    /// What a stale look shows.
+    pub before: Option<Before>,
     pub fit: bool,
     pub odd: Odd,
     pub processes: Vec<Process>,
