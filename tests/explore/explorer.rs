@@ -206,6 +206,15 @@ impl Explorer {
             then.budget.guard -= 1;
             out.push((format!("group 1 becomes {}", if then.fit { "fit" } else { "unfit" }), then));
         }
+        if state.budget.fence > 0 {
+            let own = Some(self.jobs[0].flip);
+            for fenced in [None, own, Some("other")].into_iter().filter(|fenced| *fenced != state.odd.fenced) {
+                let mut then = state.clone();
+                then.odd.fenced = fenced;
+                then.budget.fence -= 1;
+                out.push((format!("group 1 is rebuilt by {}", fenced.unwrap_or("nobody")), then));
+            }
+        }
     }
 
     fn deliveries(&mut self, state: &State, number: u32, out: &mut Out) {
@@ -318,10 +327,21 @@ impl Explorer {
             let [one, other, _] = looked.rules[pair];
             let to_unfit =
                 |step: &Step| matches!(step, Step::Rule { pair: of, rule: 0 | 1, serves: Side::Second } if *of == pair);
-            let moves = !looked.fit && (one, other) != (Side::Second, Side::Second) && plan.iter().any(to_unfit);
+            let moves = (one, other) != (Side::Second, Side::Second) && plan.iter().any(to_unfit);
             let newest = self.interned.newest(looked.marks[pair]);
-            if moves && newest.as_ref().as_ref().is_none_or(|(_, flip)| flip.phase == Phase::Moving) {
+            let (begins, moving) = (plan.iter().any(begins), |flip: &Flip| flip.phase == Phase::Moving);
+            if !moves || !(begins || newest.as_ref().as_ref().is_none_or(|(_, flip)| moving(flip))) {
+                continue;
+            }
+            if !looked.fit {
                 self.fail(Invariant::GuardHolds, number, format!("{} plans to move to the unfit group", looked.job.name));
+            }
+            // For which flip: the one that begins, or else the pair's.
+            let flip = newest.as_ref().as_ref().filter(|_| !begins).map(|(_, flip)| flip.id.as_str());
+            let flip = flip.unwrap_or(looked.job.flip);
+            let made = |by: &str| self.interned.journal(looked.marks[pair]).made_by(by, Side::Second);
+            if looked.odd.fenced.is_some_and(|by| by != flip && !made(by)) {
+                self.fail(Invariant::FenceHolds, number, format!("{} plans to move to the fenced group", looked.job.name));
             }
         }
     }
@@ -432,6 +452,11 @@ impl Explorer {
             Step::Wait | Step::Answer(_) => {}
         }
     }
+}
+
+/// Whether a step records that a flip begins.
+fn begins(step: &Step) -> bool {
+    matches!(step, Step::Tag { tags, .. } if tags.iter().any(|(_, value)| value.contains(" moving ")))
 }
 
 /// What one look shows.

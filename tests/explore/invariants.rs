@@ -17,6 +17,8 @@ pub enum Invariant {
     RecordTells,
     /// From a look at which group 1 is unfit and not live everywhere, nobody moves a live rule to it for a flip in `moving`.
     GuardHolds,
+    /// Nor from a look at which another execution fenced it.
+    FenceHolds,
 }
 
 /// At most so many looks a delivery.

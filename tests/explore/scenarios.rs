@@ -33,7 +33,7 @@ pub struct Scenario {
 }
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
-    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, stale: 0 };
+    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, stale: 0 };
     Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, pairs: 1 }
 }
 
@@ -60,6 +60,11 @@ impl Scenario {
 
     const fn guard(mut self, times: u8) -> Self {
         self.budget.guard = times;
+        self
+    }
+
+    const fn fence(mut self, times: u8) -> Self {
+        self.budget.fence = times;
         self
     }
 
@@ -114,6 +119,18 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("unnamed, torn: tags first", "AU", &[1, 1]).torn(Torn::TagsFirst),
     scenario("two pairs, twice, crash", "A", &[2]).crash(1).pairs(2),
     scenario("two pairs, twice, guard", "A", &[2]).guard(1).pairs(2),
+];
+
+/// Group 1 becomes fenced, and free again.
+pub const FENCE: &[Scenario] = &[
+    scenario("fence: one flip, twice, crash", "A", &[2]).crash(1).fence(2),
+    scenario("fence: there and back, crash", "AB", &[1, 1]).crash(1).fence(1),
+    scenario("fence: there and back", "AB", &[1, 1]).fence(2),
+    scenario("fence: back, there", "BA", &[1, 1]).crash(1).fence(1),
+    scenario("fence: two to the same group", "AC", &[1, 1]).crash(1).fence(1),
+    scenario("fence: there, back, there", "ABC", &[1, 1, 1]).fence(1),
+    scenario("fence: named and unnamed", "AU", &[1, 1]).crash(1).fence(1),
+    scenario("fence: flip and Retry, guard", "AR", &[1, 1]).crash(1).guard(1).fence(2),
 ];
 
 /// A look may show the rules or the tags as they were before the last write.

@@ -178,7 +178,7 @@ impl Play {
                 Some(())
             }
             ["fence:", "Code2", word @ ("rebuilt" | "free"), ..] => {
-                self.odd.fenced = word == "rebuilt";
+                self.odd.fenced = (word == "rebuilt").then_some("other");
                 Some(())
             }
             ["image:", "Code2", word @ ("another" | "right")] => {

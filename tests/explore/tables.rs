@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{SCENARIOS, STALE, Scenario};
+use crate::scenarios::{FENCE, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -87,4 +87,19 @@ const REMAINS_STALE: &[(&str, Invariant)] = &[("stale for several writes: there 
 fn where_reads_are_stale_only_the_listed_fails() {
     assert_eq!(explore_both(STALE, Beside::OtherFlips), REMAINS_STALE.iter().copied().collect());
     assert_eq!(explore_both(STALE, Beside::Nobody), Failed::new());
+}
+
+/// What remains where another execution fences a group while two flips meet: an overtaken job that moved rules away from it
+/// after the newer flip was made does not move them to it again, since no live rule is moved to a fenced group.
+const REMAINS_FENCED: &[(&str, Invariant)] = &[
+    ("fence: two to the same group", Invariant::Whole),
+    ("fence: there, back, there", Invariant::Whole),
+    ("fence: there, back, there", Invariant::RecordTells),
+    ("fence: named and unnamed", Invariant::Whole),
+];
+
+#[test]
+fn beside_a_fence_only_the_listed_fails() {
+    assert_eq!(explore_both(FENCE, Beside::OtherFlips), REMAINS_FENCED.iter().copied().collect());
+    assert_eq!(explore_both(FENCE, Beside::Nobody), Failed::new());
 }

@@ -138,8 +138,8 @@ pub struct Looked {
 /// What is odd about the first pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Odd {
-    /// Another execution rebuilds group 1.
-    pub fenced: bool,
+    /// Which execution rebuilds group 1.
+    pub fenced: Option<&'static str>,
     /// The first live rule shares its traffic.
     pub shared: bool,
     /// Group 1 does not run the image that is asked for.
@@ -211,7 +211,7 @@ const TAILS: [&str; 2] = ["zero/0", "one/1"];
 fn ask(job: Job) -> Ask {
     Ask {
         asker: Asker::new(Some(job.flip), &[], &job.name.to_string()),
-        execution: None,
+        execution: Some(job.flip.to_owned()),
         target: job.target,
         tails: TAILS.map(str::to_owned),
         now: Timestamp::UNIX_EPOCH,
@@ -226,14 +226,14 @@ fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
         serves: Some(serves).filter(|_| !odd.shared || index > 0),
         bound: false,
     };
-    let fence = || Fence { execution: "other".to_owned(), image: "v9".to_owned(), time: Timestamp::UNIX_EPOCH };
+    let fence = |by: &str| Fence { execution: by.to_owned(), image: "v9".to_owned(), time: Timestamp::UNIX_EPOCH };
     View {
         journal,
         rules: rules.into_iter().enumerate().map(rule).collect(),
         capacity: Both([Ok(()), if fit { Ok(()) } else { Err(unfit()) }]),
         image: Both([Ok(()), if odd.wrong_image { Err(unfit()) } else { Ok(()) }]),
-        fences: Both([None, odd.fenced.then(fence)]),
-        fenced: Both([None, odd.fenced.then(unfit)]),
+        fences: Both([None, odd.fenced.map(fence)]),
+        fenced: Both([None, odd.fenced.map(|_| unfit())]),
         setup: None,
         shared: odd.shared.then(unfit),
         unclear: unfit(),
@@ -338,6 +338,8 @@ pub struct Budget {
     pub edit: u8,
     pub wipe: u8,
     pub guard: u8,
+    /// How often group 1 becomes fenced, by the first job's execution or another one, or free again.
+    pub fence: u8,
     /// How many looks may show rules or tags as they were before the last write.
     pub stale: u8,
 }
