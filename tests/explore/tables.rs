@@ -47,8 +47,8 @@ fn with_one_process_at_a_time_everything_holds() {
     }
 }
 
-/// What remains where also two copies of one flip run side by side: those that decide differently, and a copy that planned
-/// before an edit by hand. Nothing else may fail, and each of these must.
+/// What remains where also two copies of one flip run side by side: those that decide differently. Nothing
+/// else may fail, and each of these must.
 const REMAINS: &[(&str, Invariant)] = &[
     ("one flip, twice, guard changes twice, crash", Invariant::Whole),
     ("one flip, twice, guard changes twice, crash", Invariant::RecordTells),
@@ -64,7 +64,6 @@ const REMAINS: &[(&str, Invariant)] = &[
     ("flip and Retry", Invariant::RecordTells),
     ("flip, Retry and back", Invariant::Whole),
     ("flip, Retry and back", Invariant::RecordTells),
-    ("edited by hand", Invariant::EditStays),
     ("two pairs, twice, guard", Invariant::RecordTells),
 ];
 
