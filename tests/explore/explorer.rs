@@ -128,6 +128,7 @@ impl Explorer {
         self.deliveries(state, number, &mut out);
         for index in 0..state.processes.len() {
             self.deaths(state, index, &mut out);
+            self.deadlines(state, index, &mut out);
             self.works(state, index, number, &mut out);
         }
         for (_, then) in &mut out {
@@ -375,6 +376,30 @@ impl Explorer {
         out.push((format!("{name} dies"), dead));
     }
 
+    /// A process is out of time: it answers, and closes nothing. Only where a Retry can come.
+    fn deadlines(&self, state: &State, index: usize, out: &mut Out) {
+        if state.budget.deadline == 0 || self.retry_of(state.processes[index].job).is_none() {
+            return;
+        }
+        let mut then = state.clone();
+        let process = then.processes.remove(index);
+        then.budget.deadline -= 1;
+        self.unfinished(&mut then, process.job);
+        out.push((format!("{} is out of time: {}", self.jobs[process.job].name, show(&Step::Unfinished)), then));
+    }
+
+    /// A job was answered as unfinished: a person clicks Retry.
+    fn unfinished(&self, then: &mut State, job: usize) {
+        if let Some(retry) = self.retry_of(job) {
+            then.pending[retry] += 1;
+        }
+    }
+
+    /// The Retry of a job.
+    fn retry_of(&self, job: usize) -> Option<usize> {
+        self.jobs.iter().position(|other| other.name == 'R' && other.flip == self.jobs[job].flip)
+    }
+
     /// A process takes its next step.
     fn works(&mut self, state: &State, index: usize, number: u32, out: &mut Out) {
         let mut process = state.processes[index].clone();
@@ -386,7 +411,7 @@ impl Explorer {
         };
         match step {
             Step::Wait => {
-                let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Wait | Step::Answer(_)));
+                let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Wait | Step::Answer(_) | Step::Unfinished));
                 let planned = |other: &Process| other.plan.is_some();
                 if then.processes.iter().all(|other| planned(other) && resting(other)) {
                     // Longer than any read is stale.
@@ -398,6 +423,10 @@ impl Explorer {
                     then.processes.push(process);
                     out.push((format!("{} has waited", this.name), then));
                 }
+            }
+            Step::Unfinished => {
+                self.unfinished(&mut then, process.job);
+                out.push((format!("{}: {}", this.name, show(&step)), then));
             }
             Step::Answer(verdict) => {
                 let target = this.target.map(|side| 1_u8 << side as u8);
@@ -437,7 +466,7 @@ impl Explorer {
             match step {
                 Step::Tag { .. } => before.marks.clone_from(&state.marks),
                 Step::Rule { .. } => before.rules.clone_from(&state.rules),
-                Step::Wait | Step::Answer(_) => {}
+                Step::Wait | Step::Answer(_) | Step::Unfinished => {}
             }
             state.before = Some(before);
         }
@@ -449,7 +478,7 @@ impl Explorer {
                 *mark = self.interned.number(group);
             }
             Step::Rule { pair, rule, serves } => state.rules[*pair][*rule] = *serves,
-            Step::Wait | Step::Answer(_) => {}
+            Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Scenario {
 }
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
-    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, stale: 0 };
+    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, deadline: 0, stale: 0 };
     Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, pairs: 1 }
 }
 
@@ -65,6 +65,11 @@ impl Scenario {
 
     const fn fence(mut self, times: u8) -> Self {
         self.budget.fence = times;
+        self
+    }
+
+    const fn deadline(mut self, times: u8) -> Self {
+        self.budget.deadline = times;
         self
     }
 
@@ -131,6 +136,18 @@ pub const FENCE: &[Scenario] = &[
     scenario("fence: there, back, there", "ABC", &[1, 1, 1]).fence(1),
     scenario("fence: named and unnamed", "AU", &[1, 1]).crash(1).fence(1),
     scenario("fence: flip and Retry, guard", "AR", &[1, 1]).crash(1).guard(1).fence(2),
+];
+
+/// A process is out of time: R, a Retry of A, comes as often as A or R was.
+pub const DEADLINES: &[Scenario] = &[
+    scenario("deadline: flip, crash, guard", "AR", &[1, 0]).crash(1).guard(1).deadline(1),
+    scenario("deadline: flip, twice", "AR", &[1, 0]).guard(1).deadline(2),
+    scenario("deadline: flip delivered twice", "AR", &[2, 0]).guard(1).deadline(1),
+    scenario("deadline: there and back", "ARB", &[1, 0, 1]).deadline(1),
+    scenario("deadline: there and back, guard", "ARB", &[1, 0, 1]).guard(1).deadline(1),
+    scenario("deadline: there and back, crash", "ARB", &[1, 0, 1]).crash(1).deadline(1),
+    scenario("deadline: two to the same group", "ARC", &[1, 0, 1]).guard(1).deadline(1),
+    scenario("deadline: named and unnamed", "ARU", &[1, 0, 1]).deadline(1),
 ];
 
 /// A look may show the rules or the tags as they were before the last write.

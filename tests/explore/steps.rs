@@ -18,12 +18,15 @@ pub enum Step {
     Wait,
     /// Answers the job.
     Answer(Verdict),
+    /// Answers Failed, and closes nothing: a Retry goes on.
+    Unfinished,
 }
 
 /// The steps of a decision, in the phases of a plan: all records, all live rules, all test rules; or the closings.
 pub fn steps(decision: &Decision, rules: &[Rules]) -> Vec<Step> {
     match decision {
         Decision::Wait => vec![Step::Wait],
+        Decision::Answer(turns) if turns.contains(&Turn::Stuck) => vec![Step::Unfinished],
         Decision::Answer(turns) => vec![Step::Answer(together(turns))],
         Decision::Apply { turns, ends } => {
             let mut steps: Vec<Step> = turns.iter().filter_map(|(pair, turn)| tags(*pair, turn)).collect();
@@ -71,6 +74,7 @@ pub fn show(step: &Step) -> String {
         Step::Rule { pair, rule, serves } => format!("{}={}", ["L1", "L2", "T"][*rule], group(*pair, *serves)),
         Step::Wait => "wait".to_owned(),
         Step::Answer(verdict) => format!("answer {verdict}"),
+        Step::Unfinished => "answer unfinished".to_owned(),
     }
 }
 

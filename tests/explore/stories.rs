@@ -221,6 +221,11 @@ impl Play {
                     let copy = self.copies.get_mut(name)?;
                     (copy.memory.waited, copy.plan) = (true, None);
                 }
+                Step::Unfinished => {
+                    self.copies.remove(name);
+                    self.answers.push(format!("{name} unfinished"));
+                    return Some(());
+                }
                 Step::Answer(verdict) => {
                     self.copies.remove(name);
                     self.answers.push(format!("{name} {}", if verdict.to_string() == "S" { "succeeded" } else { "failed" }));
@@ -268,7 +273,7 @@ impl Play {
                 *mark = self.interned.number(group);
             }
             Step::Rule { rule, serves, .. } => self.rules[*rule] = *serves,
-            Step::Wait | Step::Answer(_) => {}
+            Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{FENCE, SCENARIOS, STALE, Scenario};
+use crate::scenarios::{DEADLINES, FENCE, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -101,4 +101,10 @@ const REMAINS_FENCED: &[(&str, Invariant)] = &[
 fn beside_a_fence_only_the_listed_fails() {
     assert_eq!(explore_both(FENCE, Beside::OtherFlips), REMAINS_FENCED.iter().copied().collect());
     assert_eq!(explore_both(FENCE, Beside::Nobody), Failed::new());
+}
+
+#[test]
+fn what_is_unfinished_at_the_deadline_a_retry_finishes() {
+    assert_eq!(explore_both(DEADLINES, Beside::OtherFlips), Failed::new());
+    assert_eq!(explore_both(DEADLINES, Beside::Nobody), Failed::new());
 }

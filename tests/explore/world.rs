@@ -288,7 +288,7 @@ impl Own {
                 }
             }
             Step::Rule { pair, rule, serves } => drop(self.rules.insert((*pair, *rule), *serves)),
-            Step::Wait | Step::Answer(_) => {}
+            Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
     }
 
@@ -340,6 +340,8 @@ pub struct Budget {
     pub guard: u8,
     /// How often group 1 becomes fenced, by the first job's execution or another one, or free again.
     pub fence: u8,
+    /// How many processes reach their deadline.
+    pub deadline: u8,
     /// How many looks may show rules or tags as they were before the last write.
     pub stale: u8,
 }
