@@ -331,7 +331,8 @@ impl Explorer {
             let moves = (one, other) != (Side::Second, Side::Second) && plan.iter().any(to_unfit);
             let newest = self.interned.newest(looked.marks[pair]);
             let (begins, moving) = (plan.iter().any(begins), |flip: &Flip| flip.phase == Phase::Moving);
-            if !moves || !(begins || newest.as_ref().as_ref().is_none_or(|(_, flip)| moving(flip))) {
+            // An undo is not guarded.
+            if !moves || plan.iter().any(undoes) || !(begins || newest.as_ref().as_ref().is_none_or(|(_, flip)| moving(flip))) {
                 continue;
             }
             if !looked.fit {
@@ -438,7 +439,14 @@ impl Explorer {
                 out.push((format!("{}: answer {verdict}", this.name), then));
             }
             Step::Tag { .. } | Step::Rule { .. } => {
+                self.denied(&then, &process, &step, out);
                 self.apply(&mut then, &step);
+                // A new phase, in which writes are tried anew.
+                if let Step::Tag { pair, tags, .. } = &step
+                    && !tags.iter().any(|(key, _)| key.starts_with("bluegreen:job.") && key.ends_with(".S"))
+                {
+                    process.memory[*pair].cannot_write = false;
+                }
                 if process.late && then.rules != state.rules {
                     let edited = state.edited.as_deref() == Some(this.flip);
                     let invariant = if edited { Invariant::EditStays } else { Invariant::LateCopyWritesNothing };
@@ -457,6 +465,24 @@ impl Explorer {
                 out.push((format!("{} writes {}", this.name, show(&step)), then));
             }
         }
+    }
+
+    /// A rule write is refused for good: of the plan only the rest of its phase is written.
+    fn denied(&mut self, state: &State, process: &Process, step: &Step, out: &mut Out) {
+        let Step::Rule { pair, rule, .. } = step else { return };
+        if state.budget.deny == 0 {
+            return;
+        }
+        let (mut then, mut process) = (state.clone(), process.clone());
+        let of_phase = |other: &&Step| matches!(other, Step::Rule { rule: other, .. } if (*other < 2) == (*rule < 2));
+        let rest: Vec<Step> = process.left()[1..].iter().filter(of_phase).cloned().collect();
+        let memory = &mut process.memory[*pair];
+        (memory.wrote, memory.cannot_write) = (true, true);
+        process.plan = Some((self.interned.planned(rest), 0));
+        then.budget.deny -= 1;
+        let label = format!("{} is refused {}", self.jobs[process.job].name, show(step));
+        then.processes.push(process);
+        out.push((label, then));
     }
 
     fn apply(&mut self, state: &mut State, step: &Step) {
@@ -486,6 +512,11 @@ impl Explorer {
 /// Whether a step records that a flip begins.
 fn begins(step: &Step) -> bool {
     matches!(step, Step::Tag { tags, .. } if tags.iter().any(|(_, value)| value.contains(" moving ")))
+}
+
+/// Whether a step records that a flip is taken back.
+fn undoes(step: &Step) -> bool {
+    matches!(step, Step::Tag { tags, .. } if tags.iter().any(|(_, value)| value.contains(" undoing ")))
 }
 
 /// What one look shows.

@@ -33,7 +33,7 @@ pub struct Scenario {
 }
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
-    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, deadline: 0, stale: 0 };
+    let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, deadline: 0, deny: 0, stale: 0 };
     Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, pairs: 1 }
 }
 
@@ -70,6 +70,11 @@ impl Scenario {
 
     const fn deadline(mut self, times: u8) -> Self {
         self.budget.deadline = times;
+        self
+    }
+
+    const fn deny(mut self, times: u8) -> Self {
+        self.budget.deny = times;
         self
     }
 
@@ -148,6 +153,18 @@ pub const DEADLINES: &[Scenario] = &[
     scenario("deadline: there and back, crash", "ARB", &[1, 0, 1]).crash(1).deadline(1),
     scenario("deadline: two to the same group", "ARC", &[1, 0, 1]).guard(1).deadline(1),
     scenario("deadline: named and unnamed", "ARU", &[1, 0, 1]).deadline(1),
+];
+
+/// Rule writes are refused for good; where an undo is, R, a Retry of A, comes.
+pub const DENIED: &[Scenario] = &[
+    scenario("denied: one flip, twice, crash", "AR", &[2, 0]).crash(1).deny(1),
+    scenario("denied: the undo too", "AR", &[2, 0]).deny(2),
+    scenario("denied: the undo too, crash, guard", "AR", &[1, 0]).crash(1).guard(1).deny(2),
+    scenario("denied: there and back, crash", "ARB", &[1, 0, 1]).crash(1).deny(1),
+    scenario("denied: there and back, guard", "ARB", &[1, 0, 1]).guard(1).deny(1),
+    scenario("denied: two to the same group, guard", "AC", &[1, 1]).guard(1).deny(1),
+    scenario("denied: named and unnamed", "AU", &[1, 1]).deny(1),
+    scenario("denied: two pairs, twice", "AR", &[2, 0]).deny(1).pairs(2),
 ];
 
 /// A look may show the rules or the tags as they were before the last write.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{DEADLINES, FENCE, SCENARIOS, STALE, Scenario};
+use crate::scenarios::{DEADLINES, DENIED, FENCE, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -107,4 +107,15 @@ fn beside_a_fence_only_the_listed_fails() {
 fn what_is_unfinished_at_the_deadline_a_retry_finishes() {
     assert_eq!(explore_both(DEADLINES, Beside::OtherFlips), Failed::new());
     assert_eq!(explore_both(DEADLINES, Beside::Nobody), Failed::new());
+}
+
+/// What remains where rule writes are refused for good: an overtaken job, of which one write passed after the newer flip was
+/// made and another one was refused, cannot clean up.
+const REMAINS_DENIED: &[(&str, Invariant)] =
+    &[("denied: there and back, crash", Invariant::Whole), ("denied: there and back, guard", Invariant::Whole)];
+
+#[test]
+fn where_a_write_cannot_pass_only_the_listed_fails() {
+    assert_eq!(explore_both(DENIED, Beside::OtherFlips), REMAINS_DENIED.iter().copied().collect());
+    assert_eq!(explore_both(DENIED, Beside::Nobody), Failed::new());
 }

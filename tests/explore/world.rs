@@ -342,6 +342,8 @@ pub struct Budget {
     pub fence: u8,
     /// How many processes reach their deadline.
     pub deadline: u8,
+    /// How many rule writes are refused for good.
+    pub deny: u8,
     /// How many looks may show rules or tags as they were before the last write.
     pub stale: u8,
 }
