@@ -167,6 +167,16 @@ pub const DENIED: &[Scenario] = &[
     scenario("denied: two pairs, twice", "AR", &[2, 0]).deny(1).pairs(2),
 ];
 
+/// Two pairs, and an opposite flip of the first one by another job, which does not name the second one.
+pub const PAIRS: &[Scenario] = &[
+    scenario("two pairs, and back on one", "AE", &[1, 1]).pairs(2),
+    scenario("two pairs, twice, and back on one", "AE", &[2, 1]).pairs(2),
+    scenario("two pairs, and back on one, crash", "AE", &[1, 1]).crash(1).pairs(2),
+    scenario("two pairs, and back on one, guard", "AE", &[1, 1]).guard(1).pairs(2),
+    scenario("two pairs, and back on one, crash, guard", "AE", &[1, 1]).crash(1).guard(1).pairs(2),
+    scenario("two pairs, unfinished, and back on one", "ARE", &[1, 0, 1]).guard(1).deadline(1).pairs(2),
+];
+
 /// A look may show the rules or the tags as they were before the last write.
 pub const STALE: &[Scenario] = &[
     scenario("stale: one flip, twice, guard, crash", "A", &[2]).crash(1).guard(1).stale(2),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{DEADLINES, DENIED, FENCE, SCENARIOS, STALE, Scenario};
+use crate::scenarios::{DEADLINES, DENIED, FENCE, PAIRS, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -118,4 +118,10 @@ const REMAINS_DENIED: &[(&str, Invariant)] =
 fn where_a_write_cannot_pass_only_the_listed_fails() {
     assert_eq!(explore_both(DENIED, Beside::OtherFlips), REMAINS_DENIED.iter().copied().collect());
     assert_eq!(explore_both(DENIED, Beside::Nobody), Failed::new());
+}
+
+#[test]
+fn two_pairs_and_a_flip_back_of_one_hold() {
+    assert_eq!(explore_both(PAIRS, Beside::OtherFlips), Failed::new());
+    assert_eq!(explore_both(PAIRS, Beside::Nobody), Failed::new());
 }

@@ -34,19 +34,22 @@ pub struct Job {
     pub name: char,
     pub flip: &'static str,
     pub target: Option<Side>,
+    /// Whether it is about the first pair only.
+    pub first_only: bool,
 }
 
-/// The jobs by their letters. R is a Retry of A: the same flip by another job. U names nothing.
+/// The jobs by their letters. R is a Retry of A: the same flip by another job. U names nothing. E names the first pair only.
 pub fn job(name: char) -> Job {
     let (flip, target) = match name {
         'A' | 'R' => ("a", Some(Side::Second)),
         'B' => ("b", Some(Side::First)),
         'C' => ("c", Some(Side::Second)),
         'D' => ("d", Some(Side::First)),
+        'E' => ("e", Some(Side::First)),
         'U' => ("u", None),
         other => panic!("no job is called {other}"),
     };
-    Job { name, flip, target }
+    Job { name, flip, target, first_only: name == 'E' }
 }
 
 /// In which order the SHA-256 digests of the flip ids sort: it decides between two flips of the same generation.
@@ -69,7 +72,7 @@ impl Digests {
 }
 
 /// The flip ids, and those whose digests sort the other way.
-const REVERSED: [(&str, &str); 4] = [("a", "s"), ("b", "v"), ("c", "k"), ("u", "g")];
+const REVERSED: [(&str, &str); 5] = [("a", "s"), ("b", "v"), ("c", "k"), ("e", "e"), ("u", "g")];
 
 #[test]
 fn the_reversed_flip_ids_sort_the_other_way() {
@@ -200,7 +203,8 @@ impl Interned {
             ask: ask(looked.job),
             called: "the group".to_owned(),
         };
-        let members: Vec<Member> = looked.rules.iter().zip(&looked.marks).map(member).collect();
+        let pairs = if looked.job.first_only { 1 } else { looked.rules.len() };
+        let members: Vec<Member> = looked.rules.iter().zip(&looked.marks).take(pairs).map(member).collect();
         decide_all(&members, &looked.memory)
     }
 }
