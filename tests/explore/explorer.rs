@@ -11,7 +11,7 @@ use blue_green::seen::side::Side;
 use crate::invariants::{Invariant, LOOKS};
 use crate::scenarios::{Lag, Scenario, Torn};
 use crate::steps::{Step, show};
-use crate::world::{Before, Digests, Group, Half, Interned, Job, Looked, Marks, Odd, Own, Process, Rules, State, job, shape};
+use crate::world::{Before, Digests, Group, Half, Interned, Job, Looked, Marks, Odd, Oldest, Own, Plan, Process, Rules, State, history, job, shape};
 
 /// Who runs beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ impl Explorer {
             live_since: vec![None; self.jobs.len()],
             edited: None,
         };
+        let first = self.with_history(first);
         let mut todo = vec![(first.clone(), 0)];
         self.numbers.insert(first, 0);
         self.seen.push((0, String::new()));
@@ -101,6 +102,15 @@ impl Explorer {
         }
         let traces = self.failures.iter().map(|(invariant, (at, last))| (*invariant, self.trace(*at, last))).collect();
         Found { states: self.seen.len(), looks: self.looks, traces }
+    }
+
+    fn with_history(&mut self, mut first: State) -> State {
+        let Some(oldest) = self.scenario.history else { return first };
+        first.marks = vec![history(oldest, self.jobs[0]).map(|group| self.interned.number(group))];
+        if oldest == Oldest::Made {
+            (first.answered[0], first.live_since[0]) = (Some(Verdict::Succeeded), Some(2));
+        }
+        first
     }
 
     fn trace(&self, mut at: u32, last: &str) -> Vec<String> {
@@ -154,7 +164,8 @@ impl Explorer {
                 let of_flip = |job: &Job| FlipId::new(job.flip, &[]) == flip.id;
                 let expected = if flip.phase == Phase::Done { Verdict::Succeeded } else { Verdict::Failed };
                 let mut answers = self.jobs.iter().zip(&state.answered).filter(|(job, _)| of_flip(job));
-                let told = answers.any(|(_, answer)| answer.is_none_or(|answer| answer == expected));
+                let foreign = !self.jobs.iter().any(of_flip);
+                let told = foreign || answers.any(|(_, answer)| answer.is_none_or(|answer| answer == expected));
                 let at_rest = matches!(flip.phase, Phase::Done | Phase::Undone);
                 // With several pairs a job fails where one of them does.
                 let several = self.scenario.pairs > 1;
@@ -286,6 +297,9 @@ impl Explorer {
         if self.scenario.budget.stale > 0 {
             marks = process.own.complete(marks, &mut self.interned);
         }
+        if self.scenario.history.is_some() {
+            process.own.shown.clone_from(&marks);
+        }
         for (pair, memory) in process.memory.iter_mut().enumerate() {
             let newest = self.interned.newest(marks[pair]);
             memory.wrote &= newest.as_ref().as_ref().is_none_or(|(on, flip)| rules[pair] != shape(says(*on, flip)));
@@ -412,7 +426,7 @@ impl Explorer {
         };
         match step {
             Step::Wait => {
-                let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Wait | Step::Answer(_) | Step::Unfinished));
+                let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished));
                 let planned = |other: &Process| other.plan.is_some();
                 if then.processes.iter().all(|other| planned(other) && resting(other)) {
                     // Longer than any read is stale.
@@ -436,7 +450,20 @@ impl Explorer {
                     self.fail(Invariant::SucceededWasLive, number, format!("{} answers Succeeded", this.name));
                 }
                 then.answered[process.job].get_or_insert(verdict);
+                if let Some(old) = self.old(&process) {
+                    process.plan = Some((old, 0));
+                    then.processes.push(process);
+                }
                 out.push((format!("{}: answer {verdict}", this.name), then));
+            }
+            Step::Untag { .. } => {
+                self.apply(&mut then, &step);
+                let more = process.left().len() > 1;
+                if let Some((_, at)) = process.plan.as_mut().filter(|_| more) {
+                    *at += 1;
+                    then.processes.push(process);
+                }
+                out.push((format!("{} removes {}", this.name, show(&step)), then));
             }
             Step::Tag { .. } | Step::Rule { .. } => {
                 self.denied(&then, &process, &step, out);
@@ -492,7 +519,7 @@ impl Explorer {
             match step {
                 Step::Tag { .. } => before.marks.clone_from(&state.marks),
                 Step::Rule { .. } => before.rules.clone_from(&state.rules),
-                Step::Wait | Step::Answer(_) | Step::Unfinished => {}
+                Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished => {}
             }
             state.before = Some(before);
         }
@@ -504,8 +531,25 @@ impl Explorer {
                 *mark = self.interned.number(group);
             }
             Step::Rule { pair, rule, serves } => state.rules[*pair][*rule] = *serves,
+            Step::Untag { pair, on, keys } => {
+                let mark = &mut state.marks[*pair][*on as usize];
+                let mut group = self.interned.group(*mark).clone();
+                group.retain(|key, _| !keys.contains(key));
+                *mark = self.interned.number(group);
+            }
             Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
+    }
+
+    /// The old records that a process removes when it has answered: what its last look showed as old.
+    fn old(&mut self, process: &Process) -> Option<Plan> {
+        self.scenario.history?;
+        let journal = self.interned.journal(process.own.shown[0]);
+        journal.of(&FlipId::new(self.jobs[process.job].flip, &[]))?;
+        let old = journal.old();
+        let untag = |on: Side| Step::Untag { pair: 0, on, keys: old[on].clone() };
+        let steps: Vec<Step> = Side::BOTH.into_iter().filter(|on| !old[*on].is_empty()).map(untag).collect();
+        (!steps.is_empty()).then(|| self.interned.planned(steps))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The scenarios: which jobs are delivered how often, and what may go wrong meanwhile.
 
-use crate::world::Budget;
+use crate::world::{Budget, Oldest};
 
 /// In which order a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,14 @@ pub struct Scenario {
     pub budget: Budget,
     pub torn: Option<Torn>,
     pub lag: Lag,
+    /// Which flips were before; processes remove old records then.
+    pub history: Option<Oldest>,
     pub pairs: usize,
 }
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
     let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, deadline: 0, deny: 0, stale: 0 };
-    Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, pairs: 1 }
+    Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, history: None, pairs: 1 }
 }
 
 impl Scenario {
@@ -85,6 +87,11 @@ impl Scenario {
 
     const fn lag(mut self, lag: Lag) -> Self {
         self.lag = lag;
+        self
+    }
+
+    const fn history(mut self, oldest: Oldest) -> Self {
+        self.history = Some(oldest);
         self
     }
 
@@ -175,6 +182,19 @@ pub const PAIRS: &[Scenario] = &[
     scenario("two pairs, and back on one, guard", "AE", &[1, 1]).guard(1).pairs(2),
     scenario("two pairs, and back on one, crash, guard", "AE", &[1, 1]).crash(1).guard(1).pairs(2),
     scenario("two pairs, unfinished, and back on one", "ARE", &[1, 0, 1]).guard(1).deadline(1).pairs(2),
+];
+
+/// Each process removes old records after its answer, at once or late.
+pub const REMOVAL: &[Scenario] = &[
+    scenario("removal: there and back", "AB", &[1, 1]).crash(1).history(Oldest::Foreign),
+    scenario("removal: two to the same group", "AC", &[1, 1]).crash(1).guard(1).history(Oldest::Foreign),
+    scenario("removal: there, back, there", "ABC", &[1, 1, 1]).history(Oldest::Foreign),
+    scenario("removal: flip and Retry", "AR", &[1, 1]).crash(1).guard(1).history(Oldest::Foreign),
+    scenario("removal: named and unnamed", "CU", &[1, 1]).history(Oldest::Foreign),
+    scenario("removal: an old flip in progress", "ACB", &[1, 1, 1]).history(Oldest::Moving),
+    scenario("removal: an old flip in progress, crash", "AC", &[1, 1]).crash(1).history(Oldest::Moving),
+    scenario("removal: a late copy of an old job", "ACB", &[1, 1, 1]).history(Oldest::Made),
+    scenario("removal: a late copy of an old job, one flip since", "AC", &[1, 1]).crash(1).history(Oldest::Made),
 ];
 
 /// A look may show the rules or the tags as they were before the last write.

@@ -12,6 +12,8 @@ use crate::world::Rules;
 pub enum Step {
     /// One AddTags call on one group: its tags in their order.
     Tag { pair: usize, on: Side, tags: Vec<(String, String)> },
+    /// Removes old records of one group.
+    Untag { pair: usize, on: Side, keys: Vec<String> },
     /// One rule: 0 and 1 are on the live port, 2 is on the test port.
     Rule { pair: usize, rule: usize, serves: Side },
     /// Waits until nobody else is in the middle of a plan.
@@ -71,6 +73,7 @@ pub fn show(step: &Step) -> String {
             };
             format!("tags of {}: {}", group(*pair, *on), tags.iter().map(word).collect::<Vec<_>>().join(", "))
         }
+        Step::Untag { pair, on, keys } => format!("old tags of {}: {}", group(*pair, *on), keys.join(", ")),
         Step::Rule { pair, rule, serves } => format!("{}={}", ["L1", "L2", "T"][*rule], group(*pair, *serves)),
         Step::Wait => "wait".to_owned(),
         Step::Answer(verdict) => format!("answer {verdict}"),

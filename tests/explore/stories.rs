@@ -231,7 +231,7 @@ impl Play {
                     self.answers.push(format!("{name} {}", if verdict.to_string() == "S" { "succeeded" } else { "failed" }));
                     return Some(());
                 }
-                Step::Tag { .. } | Step::Rule { .. } => {
+                Step::Tag { .. } | Step::Untag { .. } | Step::Rule { .. } => {
                     copy.plan.as_mut()?.remove(0);
                     copy.memory.wrote |= matches!(step, Step::Rule { .. });
                     self.write(&step);
@@ -273,7 +273,7 @@ impl Play {
                 *mark = self.interned.number(group);
             }
             Step::Rule { rule, serves, .. } => self.rules[*rule] = *serves,
-            Step::Wait | Step::Answer(_) | Step::Unfinished => {}
+            Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
     }
 

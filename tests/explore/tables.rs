@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{DEADLINES, DENIED, FENCE, PAIRS, SCENARIOS, STALE, Scenario};
+use crate::scenarios::{DEADLINES, DENIED, FENCE, PAIRS, REMOVAL, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -124,4 +124,13 @@ fn where_a_write_cannot_pass_only_the_listed_fails() {
 fn two_pairs_and_a_flip_back_of_one_hold() {
     assert_eq!(explore_both(PAIRS, Beside::OtherFlips), Failed::new());
     assert_eq!(explore_both(PAIRS, Beside::Nobody), Failed::new());
+}
+
+/// What remains where old records are removed: a late copy of a job whose record was removed is new.
+const REMAINS_REMOVED: &[(&str, Invariant)] = &[("removal: a late copy of an old job", Invariant::LateCopyWritesNothing)];
+
+#[test]
+fn where_old_records_are_removed_only_the_listed_fails() {
+    assert_eq!(explore_both(REMOVAL, Beside::OtherFlips), REMAINS_REMOVED.iter().copied().collect());
+    assert_eq!(explore_both(REMOVAL, Beside::Nobody), REMAINS_REMOVED.iter().copied().collect());
 }
