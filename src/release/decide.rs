@@ -199,9 +199,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Whether this job, or one before it that ended without a closing, may have written rules of this flip.
+    /// Whether this job may have written rules of this flip; or one before it, that ended without a closing and left the rules
+    /// split. Where they agree, a Retry takes them as they are.
     fn may_have_written(&self) -> bool {
-        let unfinished = |flip: &Flip| in_progress(flip) && self.view.journal.verdict(&flip.job).is_none();
+        let open = |flip: &Flip| in_progress(flip) && self.view.journal.verdict(&flip.job).is_none();
+        let unfinished = |flip: &Flip| open(flip) && self.view.live().is_none();
         let record = self.view.journal.of(&self.ask.asker.flip);
         record.is_some_and(|(_, record)| record.job == self.job || unfinished(record))
     }
