@@ -248,8 +248,11 @@ impl Explorer {
                 then.before = None;
             }
             let late = state.answered[index].is_some() || state.edited.as_deref() == Some(this.flip);
+            let newer = state.edited.as_deref().is_some_and(|edited| edited != "-" && edited != this.flip);
+            let known = || self.interned.journal(state.marks[0]).of(&FlipId::new(this.flip, &[])).is_some();
+            let overtaken = self.scenario.edit_after_newer && newer && known();
             let memory = vec![Memory::default(); self.scenario.pairs];
-            let process = Process { job: index, plan: None, memory, looks: 0, late, half: None, own: Own::default() };
+            let process = Process { job: index, plan: None, memory, looks: 0, late, half: None, overtaken, own: Own::default() };
             self.looks_at(&then.clone(), number, process, then, out);
         }
     }
@@ -478,6 +481,10 @@ impl Explorer {
                     let edited = state.edited.as_deref() == Some(this.flip);
                     let invariant = if edited { Invariant::EditStays } else { Invariant::LateCopyWritesNothing };
                     self.fail(invariant, number, format!("{}, a late copy, writes {}", this.name, show(&step)));
+                }
+                if process.overtaken && then.rules != state.rules {
+                    let label = format!("{}, overtaken, writes {}", this.name, show(&step));
+                    self.fail(Invariant::EditAfterNewerStays, number, label);
                 }
                 if let Step::Rule { pair, .. } = step {
                     process.memory[pair].wrote = true;

@@ -29,6 +29,8 @@ pub struct Scenario {
     pub budget: Budget,
     pub torn: Option<Torn>,
     pub lag: Lag,
+    /// Whether an edit of a newer flip must stay.
+    pub edit_after_newer: bool,
     /// Which flips were before; processes remove old records then.
     pub history: Option<Oldest>,
     pub pairs: usize,
@@ -36,7 +38,7 @@ pub struct Scenario {
 
 const fn scenario(name: &'static str, jobs: &'static str, deliver: &'static [u8]) -> Scenario {
     let budget = Budget { crash: 0, zombie: 0, edit: 0, wipe: 0, guard: 0, fence: 0, deadline: 0, deny: 0, stale: 0 };
-    Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, history: None, pairs: 1 }
+    Scenario { name, jobs, deliver, budget, torn: None, lag: Lag::Last, edit_after_newer: false, history: None, pairs: 1 }
 }
 
 impl Scenario {
@@ -93,6 +95,11 @@ impl Scenario {
     const fn history(mut self, oldest: Oldest) -> Self {
         self.history = Some(oldest);
         self
+    }
+
+    const fn edit_after_newer(mut self) -> Self {
+        self.edit_after_newer = true;
+        self.edit()
     }
 
     const fn torn(mut self, torn: Torn) -> Self {
@@ -195,6 +202,16 @@ pub const REMOVAL: &[Scenario] = &[
     scenario("removal: an old flip in progress, crash", "AC", &[1, 1]).crash(1).history(Oldest::Moving),
     scenario("removal: a late copy of an old job", "ACB", &[1, 1, 1]).history(Oldest::Made),
     scenario("removal: a late copy of an old job, one flip since", "AC", &[1, 1]).crash(1).history(Oldest::Made),
+];
+
+/// A person edits rules after a newer flip was made.
+pub const EDITS: &[Scenario] = &[
+    scenario("edit after a newer flip: delivered twice", "AB", &[2, 1]).edit_after_newer(),
+    scenario("edit after a newer flip: crash", "AB", &[1, 1]).crash(1).edit_after_newer(),
+    scenario("edit after a newer flip: to the same group", "AC", &[2, 1]).edit_after_newer(),
+    scenario("edit after a newer flip: crash, to the same group", "AC", &[1, 1]).crash(1).edit_after_newer(),
+    scenario("edit after a newer flip: named and unnamed, crash", "AU", &[1, 1]).crash(1).edit_after_newer(),
+    scenario("edit after a newer flip: unfinished, Retry", "ARB", &[1, 0, 1]).deadline(1).edit_after_newer(),
 ];
 
 /// A look may show the rules or the tags as they were before the last write.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::explorer::{Beside, Explorer, Found};
 use crate::invariants::Invariant;
-use crate::scenarios::{DEADLINES, DENIED, FENCE, PAIRS, REMOVAL, SCENARIOS, STALE, Scenario};
+use crate::scenarios::{DEADLINES, DENIED, EDITS, FENCE, PAIRS, REMOVAL, SCENARIOS, STALE, Scenario};
 use crate::world::Digests;
 
 /// What fails: the scenario, and what does not hold in it.
@@ -110,6 +110,7 @@ const REMAINS_UNFINISHED: &[(&str, Invariant)] = &[
     ("deadline: there and back, guard", Invariant::RecordTells),
     ("deadline: there and back, crash", Invariant::RecordTells),
     ("two pairs, unfinished, and back on one", Invariant::RecordTells),
+    ("edit after a newer flip: unfinished, Retry", Invariant::RecordTells),
 ];
 
 /// Those of [`REMAINS_UNFINISHED`] that are about these scenarios.
@@ -147,4 +148,20 @@ const REMAINS_REMOVED: &[(&str, Invariant)] = &[("removal: a late copy of an old
 fn where_old_records_are_removed_only_the_listed_fails() {
     assert_eq!(explore_both(REMOVAL, Beside::OtherFlips), REMAINS_REMOVED.iter().copied().collect());
     assert_eq!(explore_both(REMOVAL, Beside::Nobody), REMAINS_REMOVED.iter().copied().collect());
+}
+
+/// What remains of edits by hand: one made after a newer flip while an overtaken job, redelivered, cleans up; or one that
+/// splits the rules, before a Retry of an unfinished job.
+const REMAINS_EDITED: &[(&str, Invariant)] = &[
+    ("edit after a newer flip: crash", Invariant::EditAfterNewerStays),
+    ("edit after a newer flip: crash, to the same group", Invariant::EditAfterNewerStays),
+    ("edit after a newer flip: named and unnamed, crash", Invariant::EditAfterNewerStays),
+    ("edit after a newer flip: unfinished, Retry", Invariant::EditAfterNewerStays),
+];
+
+#[test]
+fn an_edit_after_a_newer_flip_stays_but_where_listed() {
+    let remains = REMAINS_EDITED.iter().copied().chain(unfinished(EDITS)).collect();
+    assert_eq!(explore_both(EDITS, Beside::OtherFlips), remains);
+    assert_eq!(explore_both(EDITS, Beside::Nobody), REMAINS_EDITED.iter().copied().collect());
 }

@@ -302,6 +302,8 @@ pub struct Process {
     /// Whether it began when its job was answered already, or after a person changed what its flip had made.
     pub late: bool,
     pub half: Option<Half>,
+    /// Whether it began after a person changed what a newer flip than its own had made.
+    pub overtaken: bool,
     /// What it wrote, where reads may be stale.
     pub own: Own,
 }
