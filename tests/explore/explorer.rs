@@ -8,10 +8,12 @@ use blue_green::release::record::{Flip, Phase, Verdict};
 use blue_green::release::view::says;
 use blue_green::seen::side::Side;
 
+use crate::history::{Oldest, history};
 use crate::invariants::{Invariant, LOOKS};
+use crate::own::Own;
 use crate::scenarios::{Lag, Scenario, Torn};
 use crate::steps::{Step, show};
-use crate::world::{Before, Digests, Group, Half, Interned, Job, Looked, Marks, Odd, Oldest, Own, Plan, Process, Rules, State, history, job, shape};
+use crate::world::{Before, Digests, Group, Half, Interned, Job, Looked, Marks, Odd, Plan, Process, Rules, State, job, shape};
 
 /// Who runs beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,8 +319,7 @@ impl Explorer {
         }
         self.guard_holds(&looked, &plan.1, number);
         if doubts {
-            let (doubted, believed): (Vec<Step>, Vec<Step>) =
-                plan.1.iter().cloned().partition(|step| process.own.doubts(step));
+            let (doubted, believed): (Vec<Step>, Vec<Step>) = plan.1.iter().cloned().partition(|step| process.own.doubts(step));
             // Nothing is left out, or everything: the same as a look at another moment.
             if !stale.contains("rules") && (doubted.is_empty() || believed.is_empty()) {
                 return;
@@ -429,7 +430,12 @@ impl Explorer {
         };
         match step {
             Step::Wait => {
-                let resting = |other: &Process| matches!(other.left().first(), None | Some(Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished));
+                let resting = |other: &Process| {
+                    matches!(
+                        other.left().first(),
+                        None | Some(Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished)
+                    )
+                };
                 let planned = |other: &Process| other.plan.is_some();
                 if then.processes.iter().all(|other| planned(other) && resting(other)) {
                     // Longer than any read is stale.

@@ -1,6 +1,7 @@
 //! The scenarios: which jobs are delivered how often, and what may go wrong meanwhile.
 
-use crate::world::{Budget, Oldest};
+use crate::history::Oldest;
+use crate::world::Budget;
 
 /// In which order a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

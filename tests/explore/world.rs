@@ -1,19 +1,20 @@
 //! The world that is explored: one or two pairs, three rules each, their tags, and the processes that work on them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use blue_green::release::decide::{Ask, Memory};
 use blue_green::release::fence::Fence;
-use blue_green::release::id::{Asker, Digest, FlipId};
+use blue_green::release::id::{Asker, Digest};
 use blue_green::release::journal::{Journal, Tags};
-use blue_green::release::record::{Closing, Flip, Phase, Reason, Record, Verdict};
+use blue_green::release::record::{Flip, Verdict};
 use blue_green::release::refusal::Refusal;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::release::view::{Rule, View};
 use blue_green::seen::side::{Both, Side};
 use jiff::Timestamp;
 
+use crate::own::Own;
 use crate::steps::{Step, steps};
 
 /// Whom the rules of a pair serve: two on the live port, one on the test port.
@@ -209,47 +210,8 @@ impl Interned {
     }
 }
 
-/// The oldest flip of a history, by A's job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Oldest {
-    /// It was made, and A was answered.
-    Made,
-    /// It is in progress still, and was overtaken.
-    Moving,
-    /// It is some other job's.
-    Foreign,
-}
-
-/// Eight flips of each group, there and back in turn, and sixteen closed jobs: as many as a group keeps. Group 0 is live.
-pub fn history(oldest: Oldest, first: Job) -> [Group; 2] {
-    let mut groups = [Group::new(), Group::new()];
-    let foreign = |number: u64| (format!("h{number}"), format!("H{number}"));
-    for generation in 1..=16 {
-        let on = usize::from(generation % 2 == 1);
-        let own = generation == 1 && oldest != Oldest::Foreign;
-        let (id, job) = if own { (first.flip.to_owned(), first.name.to_string()) } else { foreign(generation) };
-        let moving = own && oldest == Oldest::Moving;
-        let flip = Flip {
-            id: FlipId::new(&id, &[]),
-            generation,
-            job: Digest::of(&job),
-            phase: if moving { Phase::Moving } else { Phase::Done },
-            partner: TAILS[1 - on].to_owned(),
-            time: Timestamp::UNIX_EPOCH,
-        };
-        let other = (format!("n{generation}"), format!("N{generation}"));
-        let closings = [(&id, &job, Reason::Made, generation), (&other.0, &other.1, Reason::NoOp, generation + 1)];
-        let closings = closings.into_iter().skip(usize::from(moving)).map(|(id, job, reason, generation)| {
-            let (flip, job, called, time) = (FlipId::new(id, &[]), Digest::of(job), job.clone(), Timestamp::UNIX_EPOCH);
-            Record::Closing(Closing { flip, job, called, verdict: Verdict::Succeeded, generation, reason, time })
-        });
-        groups[on].extend(closings.chain([Record::Flip(flip)]).map(|record| (record.key(), record.value())));
-    }
-    groups
-}
-
 /// The tails of the two groups' ARNs, the same in every pair.
-const TAILS: [&str; 2] = ["zero/0", "one/1"];
+pub const TAILS: [&str; 2] = ["zero/0", "one/1"];
 
 fn ask(job: Job) -> Ask {
     Ask {
@@ -306,60 +268,6 @@ pub struct Process {
     pub overtaken: bool,
     /// What it wrote, where reads may be stale.
     pub own: Own,
-}
-
-/// What a process wrote, as `Invocation` remembers it: kept only where reads may be stale.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Own {
-    /// The tags as its last look showed them; also where old records are removed.
-    pub shown: Marks,
-    /// Each tag that was acknowledged: what was there before, and what is there now.
-    tags: BTreeMap<(usize, Side, String), (BTreeSet<Option<String>>, String)>,
-    /// The rules that it wrote a moment ago.
-    rules: BTreeMap<(usize, usize), Side>,
-}
-
-impl Own {
-    /// A write was acknowledged.
-    pub fn wrote(&mut self, step: &Step, interned: &Interned) {
-        match step {
-            Step::Tag { pair, on, tags } => {
-                let group = interned.group(self.shown[*pair][*on as usize]);
-                for (key, value) in tags {
-                    let (before, now) = self.tags.entry((*pair, *on, key.clone())).or_default();
-                    before.insert(group.get(key).cloned());
-                    before.remove(&Some(value.clone()));
-                    now.clone_from(value);
-                }
-            }
-            Step::Rule { pair, rule, serves } => drop(self.rules.insert((*pair, *rule), *serves)),
-            Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished => {}
-        }
-    }
-
-    /// Puts in what was acknowledged and is not shown yet. What somebody else wrote since stays.
-    pub fn complete(&mut self, mut marks: Marks, interned: &mut Interned) -> Marks {
-        for ((pair, on, key), (before, now)) in &self.tags {
-            let mark = &mut marks[*pair][*on as usize];
-            let mut group = interned.group(*mark).clone();
-            if before.contains(&group.get(key).cloned()) {
-                group.insert(key.clone(), now.clone());
-                *mark = interned.number(group);
-            }
-        }
-        self.shown.clone_from(&marks);
-        marks
-    }
-
-    /// Whether a look that shows another group may only be late, so that this is not written again yet.
-    pub fn doubts(&self, step: &Step) -> bool {
-        matches!(step, Step::Rule { pair, rule, serves } if self.rules.get(&(*pair, *rule)) == Some(serves))
-    }
-
-    /// Seconds have passed: what it wrote is shown.
-    pub fn grow_old(&mut self) {
-        self.rules.clear();
-    }
 }
 
 /// The rules and the tags as they were before the last write of each.
