@@ -183,8 +183,7 @@ impl<'a> Table<'a> {
         let (on, flip) = self.newest.as_ref()?;
         let live = says(*on, flip);
         let closed = self.view.journal.closing(&self.job).is_some();
-        let record = self.view.journal.of(&self.ask.asker.flip);
-        let open = !closed && !self.is_this(flip) && record.is_some_and(|(_, record)| record.job == self.job);
+        let open = !closed && !self.is_this(flip) && self.may_have_written();
         let own = self.is_this(flip) && in_progress(flip) && !closed;
         if !self.view.differs(live) || own || !(self.memory.wrote || open) {
             return None;
@@ -198,6 +197,15 @@ impl<'a> Table<'a> {
             true => Some(Turn::Set { row: Row::R1, records: None, live }),
             false => (!self.memory.waited).then_some(Turn::Wait),
         }
+    }
+
+    /// Whether this job may have written rules of this flip; or one before it, that ended without a closing and left the rules
+    /// split. Where they agree, a Retry takes them as they are.
+    fn may_have_written(&self) -> bool {
+        let open = |flip: &Flip| in_progress(flip) && self.view.journal.verdict(&flip.job).is_none();
+        let unfinished = |flip: &Flip| open(flip) && self.view.live().is_none();
+        let record = self.view.journal.of(&self.ask.asker.flip);
+        record.is_some_and(|(_, record)| record.job == self.job || unfinished(record))
     }
 
     /// Row 2: a closed job is answered again, and nothing else.

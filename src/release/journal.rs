@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::id::{Digest, FlipId};
-use super::record::{Closing, Flip, Phase, Record, Verdict};
+use super::record::{Closing, Flip, Phase, Reason, Record, Verdict};
 use crate::seen::pairs::Pair;
 use crate::seen::side::{Both, Side};
 use crate::seen::topology::{Topology, arn_tail};
@@ -73,7 +73,7 @@ impl Journal {
     pub fn newest(&self) -> Option<(Side, Flip)> {
         let newest = self.flips.iter().max_by_key(|(side, flip)| (flip.generation, flip.id.digest(), &flip.job, *side));
         let (side, flip) = newest?;
-        let phase = match self.verdict(&flip.job) {
+        let phase = match self.ended(flip) {
             Some(Verdict::Succeeded) => Phase::Done,
             Some(Verdict::Failed) => Phase::Undone,
             None => flip.phase,
@@ -99,10 +99,20 @@ impl Journal {
         self.closing(job).map(|(_, closing)| closing.verdict)
     }
 
-    /// Whether a flip was made, as its record and its job's closing say.
+    /// How a flip ended, as its job's closing says; or the closing, as made, of a Retry that finished it, of which the record
+    /// may not have landed.
+    fn ended(&self, flip: &Flip) -> Option<Verdict> {
+        let made = |closing: &Closing| {
+            closing.flip == flip.id && closing.generation == flip.generation && closing.reason == Reason::Made
+        };
+        let finished = || self.closings.iter().any(|(_, closing)| made(closing)).then_some(Verdict::Succeeded);
+        self.verdict(&flip.job).or_else(finished)
+    }
+
+    /// Whether a flip was made, as its record and the closings of its jobs say.
     #[must_use]
     pub fn is_made(&self, flip: &Flip) -> bool {
-        self.verdict(&flip.job).map_or(flip.phase == Phase::Done, |verdict| verdict == Verdict::Succeeded)
+        self.ended(flip).map_or(flip.phase == Phase::Done, |verdict| verdict == Verdict::Succeeded)
     }
 
     /// Whether a flip of this execution was made that promoted this group.
@@ -160,7 +170,7 @@ impl Journal {
     pub fn old(&self) -> Both<Vec<String>> {
         let newest = self.newest().map(|(side, flip)| (side, flip.generation, flip.id));
         let needed = |side: Side, flip: &Flip| {
-            let open = matches!(flip.phase, Phase::Moving | Phase::Undoing) && self.verdict(&flip.job).is_none();
+            let open = matches!(flip.phase, Phase::Moving | Phase::Undoing) && self.ended(flip).is_none();
             open || newest
                 .as_ref()
                 .is_some_and(|(on, generation, id)| (*on, *generation, id) == (side, flip.generation, &flip.id))

@@ -11,12 +11,16 @@ pub enum Invariant {
     LateCopyWritesNothing,
     /// Nor does a copy or a Retry that begins after a person changed the rules of that flip when it was made.
     EditStays,
+    /// Nor does a delivery of an earlier flip that begins after a person changed the rules of a newer one when it was made.
+    EditAfterNewerStays,
     /// A delivery needs only so many looks.
     Ends,
     /// At the end the newest record is at rest, the rules are as it says, and its job was answered so.
     RecordTells,
     /// From a look at which group 1 is unfit and not live everywhere, nobody moves a live rule to it for a flip in `moving`.
     GuardHolds,
+    /// Nor from a look at which another execution fenced it.
+    FenceHolds,
 }
 
 /// At most so many looks a delivery.

@@ -8,22 +8,27 @@ use blue_green::seen::side::Side;
 use crate::world::Rules;
 
 /// One step of a process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// One AddTags call on one group: its tags in their order.
     Tag { pair: usize, on: Side, tags: Vec<(String, String)> },
+    /// Removes old records of one group.
+    Untag { pair: usize, on: Side, keys: Vec<String> },
     /// One rule: 0 and 1 are on the live port, 2 is on the test port.
     Rule { pair: usize, rule: usize, serves: Side },
     /// Waits until nobody else is in the middle of a plan.
     Wait,
     /// Answers the job.
     Answer(Verdict),
+    /// Answers Failed, and closes nothing: a Retry goes on.
+    Unfinished,
 }
 
 /// The steps of a decision, in the phases of a plan: all records, all live rules, all test rules; or the closings.
 pub fn steps(decision: &Decision, rules: &[Rules]) -> Vec<Step> {
     match decision {
         Decision::Wait => vec![Step::Wait],
+        Decision::Answer(turns) if turns.contains(&Turn::Stuck) => vec![Step::Unfinished],
         Decision::Answer(turns) => vec![Step::Answer(together(turns))],
         Decision::Apply { turns, ends } => {
             let mut steps: Vec<Step> = turns.iter().filter_map(|(pair, turn)| tags(*pair, turn)).collect();
@@ -68,9 +73,11 @@ pub fn show(step: &Step) -> String {
             };
             format!("tags of {}: {}", group(*pair, *on), tags.iter().map(word).collect::<Vec<_>>().join(", "))
         }
+        Step::Untag { pair, on, keys } => format!("old tags of {}: {}", group(*pair, *on), keys.join(", ")),
         Step::Rule { pair, rule, serves } => format!("{}={}", ["L1", "L2", "T"][*rule], group(*pair, *serves)),
         Step::Wait => "wait".to_owned(),
         Step::Answer(verdict) => format!("answer {verdict}"),
+        Step::Unfinished => "answer unfinished".to_owned(),
     }
 }
 

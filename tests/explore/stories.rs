@@ -178,7 +178,7 @@ impl Play {
                 Some(())
             }
             ["fence:", "Code2", word @ ("rebuilt" | "free"), ..] => {
-                self.odd.fenced = word == "rebuilt";
+                self.odd.fenced = (word == "rebuilt").then_some("other");
                 Some(())
             }
             ["image:", "Code2", word @ ("another" | "right")] => {
@@ -221,12 +221,17 @@ impl Play {
                     let copy = self.copies.get_mut(name)?;
                     (copy.memory.waited, copy.plan) = (true, None);
                 }
+                Step::Unfinished => {
+                    self.copies.remove(name);
+                    self.answers.push(format!("{name} unfinished"));
+                    return Some(());
+                }
                 Step::Answer(verdict) => {
                     self.copies.remove(name);
                     self.answers.push(format!("{name} {}", if verdict.to_string() == "S" { "succeeded" } else { "failed" }));
                     return Some(());
                 }
-                Step::Tag { .. } | Step::Rule { .. } => {
+                Step::Tag { .. } | Step::Untag { .. } | Step::Rule { .. } => {
                     copy.plan.as_mut()?.remove(0);
                     copy.memory.wrote |= matches!(step, Step::Rule { .. });
                     self.write(&step);
@@ -268,7 +273,7 @@ impl Play {
                 *mark = self.interned.number(group);
             }
             Step::Rule { rule, serves, .. } => self.rules[*rule] = *serves,
-            Step::Wait | Step::Answer(_) => {}
+            Step::Untag { .. } | Step::Wait | Step::Answer(_) | Step::Unfinished => {}
         }
     }
 
