@@ -1,5 +1,5 @@
 //! The table: what is done about one pair, from what was seen of it. Pure. The rows are numbered as in the README's
-//! "How it works"; the first that fits counts.
+//! "How a flip works"; the first that fits counts.
 
 use jiff::Timestamp;
 

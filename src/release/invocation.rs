@@ -113,20 +113,24 @@ impl Invocation {
         let of = self.pair(pair);
         let newest = view.journal.newest();
         let as_told = newest.as_ref().is_some_and(|(on, flip)| !view.differs(says(*on, flip)));
-        of.differing += u32::from(of.memory.wrote && !as_told);
         of.memory.wrote &= !as_told;
         let rules = survey.twins_of(pair).flat_map(|twin| [twin.live, twin.test]);
-        let mut changed = Vec::new();
+        let (mut changed, mut differs) = (Vec::new(), false);
         for rule in rules {
             let Some(written) = of.rules.get_mut(rule.rule.id.arn()) else { continue };
             if rule.forward.serves_only(&written.serves) {
                 written.seen = true;
-            } else if written.seen && !is_young(written, now) {
+                continue;
+            }
+            // A write that nobody acknowledged may never have taken effect.
+            differs |= written.acknowledged.is_some() && !is_young(written, now);
+            if written.seen && !is_young(written, now) {
                 written.seen = false;
                 written.changes += 1;
                 changed.push(rule.rule.id.arn().to_owned());
             }
         }
+        of.differing += u32::from(differs);
         let live: Vec<&String> = of.rules.iter().filter(|(_, rule)| rule.live).map(|(arn, _)| arn).collect();
         let all_at_once = live.len() > 1 && live.iter().all(|rule| changed.contains(rule));
         let again = of.rules.values().any(|rule| rule.changes >= CHANGES);

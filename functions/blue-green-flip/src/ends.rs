@@ -87,9 +87,7 @@ fn failed(flip: &Flip<'_>, end: &End<'_>, looked: &Looked, turn: &Turn) -> Failu
     match turn {
         Turn::Answered(closing) => Failure::Closed { closing: closing.clone(), states: states() },
         Turn::Stuck => Failure::Unfinished { cause: flip.failure.clone().map_or_else(cause, Cause::Aws), states: states() },
-        Turn::Close { why: Some(why), .. } if matches!(why, Why::Undone | Why::Conflict) => {
-            Failure::Undone { cause: cause(), states: states() }
-        }
+        Turn::Close { why: Some(Why::Undone | Why::Conflict), .. } => Failure::Undone { cause: cause(), states: states() },
         Turn::Close { why: Some(why), .. } => match NotMade::of(end.topology, end.survey, looked, why) {
             Some(why) => Failure::NotMade { why, split: split(end.topology, end.survey), recorded: end.recorded },
             None => Failure::Undone { cause: cause(), states: states() },

@@ -2,6 +2,8 @@
 //!
 //! This file is wiring: settings, clients, the loop. What an event leads to is in `handler`.
 
+#![expect(clippy::result_large_err, reason = "a failure is made once in an invocation, and ends it")]
+
 mod answer;
 mod apply;
 mod check;

@@ -39,7 +39,7 @@ impl Answer {
 /// One more delivery of the event, after its end.
 #[derive(Debug)]
 pub struct Further {
-    /// Whether anything told this process that the event is over: it saw its end, or the journal has been written.
+    /// Whether anything on the groups says that the event is over.
     pub noted: bool,
     pub outcome: Outcome,
     pub calls: Vec<Call>,
@@ -129,8 +129,8 @@ impl Ended {
         other.map(|other| format!("version {other} was served"))
     }
 
-    /// What a further delivery did although the event is over. Where not one tag could be written, only the process that
-    /// saw the end knows of it: a fresh one may flip, as the README says.
+    /// What a further delivery did although the event is over. Where not one tag could be written, it may flip, as the
+    /// README says.
     fn not_over(&self, further: &Further) -> Option<String> {
         // A job that is over counts as answered; a direct call has the same answer again.
         let expected = !self.direct || self.answer == Answer::Succeeded;

@@ -76,7 +76,7 @@ impl Arena {
         let after = (over, Instant::now());
         let (rules, noted) = (self.rule_states().await, self.is_noted().await);
         lambda.set_timeout(PATIENT);
-        let same = self.further(&lambda, &deliveries[0].request_id, &event, true).await;
+        let same = self.further(&lambda, &deliveries[0].request_id, &event, noted).await;
         lambda.retire().await;
         let fresh = self.further(&lambda, &deliveries[0].request_id, &event, noted).await;
         let accepted = job.as_ref().map_or(1, |job| self.world.jobs.accepted(job));
