@@ -83,6 +83,7 @@ impl Ended {
         let version = match (&self.answer, self.traffic()) {
             (Answer::Succeeded, Traffic::Flipped) => "v2",
             (Answer::Failed(..), Traffic::Before) => "v1",
+            (Answer::Failed(kind, _), Traffic::Flipped) if kind == "SystemUnavailable" && self.came_again() => "v2",
             (answer, traffic) => return Some(format!("answer {answer:?}, traffic {traffic:?}")),
         };
         if self.seen.after.iter().any(|versions| versions.iter().ne([version])) {
@@ -95,6 +96,15 @@ impl Ended {
             return Some("the job failed, and nobody tried to note that".to_owned());
         }
         self.fault_besides_traffic()
+    }
+
+    /// Whether a job was failed at the function's deadline, the acknowledgement of that was lost, and the event that Lambda
+    /// delivered again was finished all the same: its job was over by then.
+    pub fn came_again(&self) -> bool {
+        let answers: Vec<&Call> = self.calls.iter().filter(|call| call.action.starts_with("PutJob")).collect();
+        let failed = answers.iter().position(|call| call.action == "PutJobFailureResult");
+        let after = failed.map_or(&[][..], |failed| &answers[failed..]);
+        after.iter().any(|call| call.action == "PutJobSuccessResult" && call.status == Some(400))
     }
 
     /// Whether a note on the groups was tried, or nothing could be read to note it on.

@@ -39,6 +39,13 @@ async fn sweep(balancer: Balancer, asked: Asked, fault_of: fn(&Ended) -> Option<
             }
         }
     }
+    // What only happens to tags: part of a call lands, or somebody else removes them.
+    for call in clean.calls.iter().filter(|call| call.action == "AddTags") {
+        let at = At::Action(call.action.clone(), call.of_action);
+        // Where the records of one pair of three are gone, a late copy closes that pair anew: no rule moves, and that is right.
+        let kinds = FaultKind::TAGS.into_iter().filter(|kind| balancer == Balancer::OnePair || *kind != FaultKind::TAGS[2]);
+        cases.extend(kinds.map(|kind| Case { at: at.clone(), kind, lasts: Lasts::Once }));
+    }
     let number = cases.len();
     let cases = Arc::new(Mutex::new(cases));
     let runs = worlds.into_iter().map(|mut arena| {
