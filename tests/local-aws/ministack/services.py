@@ -11,6 +11,8 @@ import json
 from ministack.core.responses import json_response
 from ministack.services import ecs
 
+import service_stacks
+
 _make_deployment, _run_task, _describe_services = ecs._make_deployment, ecs._run_task, ecs._describe_services
 
 
@@ -28,6 +30,8 @@ def run_task(data):
             task.update(lastStatus="PENDING", startedAt=None, _startup_stable=False)
             for container in task["containers"]:
                 container["lastStatus"] = "PENDING"
+            if missing := service_stacks.missing_images(task):
+                service_stacks.fail_later(task, missing)
     return answer
 
 

@@ -31,11 +31,20 @@ def main():
     from hypercorn.config import Config
     from ministack.app import app
 
+    import ministack.app
+    import ministack.core.router
+
+    import connections
+    import kept
     import load_balancers
+    import service_stacks
     import services
 
     load_balancers.install()
     services.install()
+    kept.install()
+    connections.install(ministack.app, ministack.core.router)
+    service_stacks.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -1,0 +1,101 @@
+"""Services made by stacks, as AWS makes them, where ministack 1.5.33 simplifies.
+
+A stack waits for its service to be steady, and fails where the circuit breaker ends the deployment. What ministack drops
+of a service's properties is passed on. A service needs a target group that a load balancer names. A task whose image was
+never pushed to the account's registry does not start.
+"""
+import contextvars
+import threading
+import time
+
+from ministack.core.responses import get_account_id
+from ministack.services import alb, ecr, ecs
+from ministack.services.cloudformation import provisioners, stacks
+
+import load_balancers
+
+# Whoever runs the tasks is asked to within a poll of the stack; longer means that nobody does.
+PATIENCE_SECONDS = 180
+DROPPED = ("AvailabilityZoneRebalancing", "EnableExecuteCommand", "HealthCheckGracePeriodSeconds", "PropagateTags",
+           "ServiceConnectConfiguration", "ServiceRegistries")
+
+_create, _update = provisioners._ecs_service_create, provisioners._ecs_service_update
+_on_worker = stacks._runs_on_worker_thread
+
+
+def create(logical_id, props, stack_name):
+    for target in props.get("LoadBalancers") or []:
+        group = target.get("TargetGroupArn")
+        if group and not (group in alb._tgs and load_balancers.attached(group)):
+            raise ValueError(f"InvalidParameterException: The target group with targetGroupArn {group} does not have an associated load balancer.")
+    arn, attributes = _create(logical_id, props, stack_name)
+    _pass_on(arn, props)
+    _steady(arn)
+    return arn, attributes
+
+
+def update(physical_id, old_props, new_props, stack_name):
+    answer = _update(physical_id, old_props, new_props, stack_name)
+    _pass_on(physical_id, new_props)
+    _steady(physical_id)
+    return answer
+
+
+def _service(arn):
+    cluster, _, name = arn.partition(":service/")[2].partition("/")
+    return ecs._services.get(f"{cluster}/{name}")
+
+
+def _pass_on(arn, props):
+    service = _service(arn)
+    for name in DROPPED:
+        if name in props:
+            service[name[0].lower() + name[1:]] = provisioners._pascal_to_camel(props[name])
+    service["enableExecuteCommand"] = provisioners._cfn_bool(props.get("EnableExecuteCommand", False))
+
+
+def _steady(arn):
+    """Waits for the deployment that is the newest now."""
+    deployment = ecs._primary_deployment(_service(arn))["id"]
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < ends:
+        service = _service(arn)
+        mine = next((d for d in service["deployments"] if d["id"] == deployment), None)
+        if mine is None or mine["rolloutState"] == "FAILED":
+            raise ValueError("Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.\"")
+        if mine["rolloutState"] == "COMPLETED":
+            return
+        time.sleep(0.05)
+    raise ValueError(f"the service {arn} did not become steady in {PATIENCE_SECONDS} s")
+
+
+# Images.
+
+def missing_images(task):
+    """The images of a task that the account's registry should hold, and does not."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+    return [c["image"] for c in definition.get("containerDefinitions", []) if not _pullable(c["image"])]
+
+
+def _pullable(image):
+    registry, _, rest = image.partition("/")
+    if not registry.startswith(f"{get_account_id()}.dkr.ecr."):
+        return True
+    repository, _, tag = rest.rpartition(":")
+    return any(tag in kept.get("imageTags", [kept.get("imageTag")]) for kept in ecr._images.get(repository, []))
+
+
+def fail_later(task, images):
+    """Stops a task that cannot start, outside of the call that asked for it; the breaker counts it."""
+    def fail():
+        time.sleep(0.05)
+        task.update(lastStatus="STOPPED", desiredStatus="STOPPED", stopCode="TaskFailedToStart",
+                    stoppedReason=f"CannotPullContainerError: {images[0]}: not found")
+        ecs._record_service_task_failure(task)
+    threading.Thread(target=contextvars.copy_context().run, args=(fail,), daemon=True).start()
+
+
+def install():
+    """Replaces ministack's own parts by those of this file."""
+    stacks._runs_on_worker_thread = lambda kind: kind == "AWS::ECS::Service" or _on_worker(kind)
+    provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"].update(create=create, update=update)
