@@ -9,6 +9,8 @@ use blue_green::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
+use crate::stacks::StacksArgs;
+
 const ABOUT: &str = "\
 Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
 and what keeps it from being done.";
@@ -21,6 +23,7 @@ what it has; the test side gets the new tag. Where no load balancer has the name
 Examples:
   ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
   deployer --elb shop --input build.json --output out.json --settle 0
+  deployer --elb shop --stacks shop --execution $ID --env-file variables.env
   deployer status --elb shop
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
@@ -31,6 +34,8 @@ Environment:
   EXECUTION_ID                       the pipeline execution (--execution)
   ECS_CLUSTER                        where services are looked for (--cluster)
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
+  STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
+  KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 
@@ -142,6 +147,8 @@ pub struct BuildArgs {
     pub group: Option<String>,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub stacks: StacksArgs,
 }
 
 /// Where services without a `Service` tag are looked for.

@@ -12,7 +12,7 @@ use blue_green::unfit::Unfit;
 use jiff::Timestamp;
 
 use crate::args::{BuildArgs, Execution};
-use crate::codes::{Codes, IDENTIFIERS, codes};
+use crate::codes::{Codes, IDENTIFIERS, codes, told_apart};
 use crate::exit::{Exit, Failure};
 use crate::fence::Fence;
 use crate::interrupts::Interrupts;
@@ -21,6 +21,7 @@ use crate::refused::Refused;
 use crate::replace::replace;
 use crate::session::Session;
 use crate::sides::{Choice, Sides, sides};
+use crate::stacks::{self, Promote, Stacks};
 
 /// Environment variable: where CodeBuild puts the artifact `BuildOutput` (CodeBuild, environment variables).
 const ARTIFACT: &str = "CODEBUILD_SRC_DIR_BuildOutput";
@@ -33,18 +34,28 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     let input = args.input.clone().unwrap_or_else(default_input);
     let bytes = std::fs::read(&input).map_err(|source| Failure::Unreadable { path: input.clone(), source })?;
     let file = BuildFile::parse(&bytes).map_err(|source| Failure::BuildFile { path: input.clone(), source })?;
-    let job = Job { args, file, output: args.output.clone().unwrap_or_else(|| input.clone()), input };
+    let mut job = Job { args, file, output: args.output.clone().unwrap_or_else(|| input.clone()), input, stacks: None };
     let mut interrupts = Interrupts::listen()?;
     let session = Session::open(args.target.timeout).await?;
     let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
     match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
-        Ok(topology) => job.next(&session, &topology, &mut interrupts).await,
-        Err(ReadError::Unfit(Unfit::NoLoadBalancer { name, region })) => {
+        Ok(topology) => match &args.stacks.name {
+            Some(name) => {
+                let topology = stacks::wait(&session, topology, args.stacks.keep(), |fresh| job.sides(fresh), job.execution(), &mut interrupts);
+                let topology = topology.await?;
+                let stacks = Stacks::read(&session, name, &args.stacks, &job.input);
+                job.stacks = Some(interrupts.unless(stacks).await?);
+                job.next(&session, &topology, &mut interrupts).await
+            }
+            None => job.next(&session, &topology, &mut interrupts).await,
+        },
+        // Where the sides are stacks, the load balancer is there before them: a name that is not there is a wrong one.
+        Err(ReadError::Unfit(Unfit::NoLoadBalancer { name, region })) if args.stacks.name.is_none() => {
             output::step(&format!(
                 "no load balancer is named {name} in {region}: this is the first deployment, both sides get the new tag"
             ));
             let tag = job.file.tag();
-            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)))?;
+            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)), &IDENTIFIERS, IDENTIFIERS[0])?;
             output::print(&format_args!("Code1 and Code2 get {tag}: wrote {}\n", job.output.display()))?;
             Ok(Exit::Done)
         }
@@ -62,24 +73,29 @@ struct Job<'a> {
     file: BuildFile,
     input: PathBuf,
     output: PathBuf,
+    /// Where the sides are stacks.
+    stacks: Option<Stacks>,
 }
 
 impl Job<'_> {
     /// Every deployment but the first.
     async fn next(&self, session: &Session, topology: &Topology, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
         let seen = self.sides(topology)?;
+        if self.stacks.as_ref().is_some_and(Stacks::are_new) {
+            return self.first(&seen);
+        }
         let retry = self.execution().is_some_and(|execution| seen.were_flipped_by(execution));
         let new = (!retry).then(|| self.file.tag());
         let asked = if retry { vec![seen.live, seen.test] } else { vec![seen.live] };
         let ecs = session.ecs();
         let running = interrupts.unless(ecs.behind(&asked, self.args.cluster.name())).await?;
-        let codes = codes(&seen, &running, new, self.args.strict)?;
+        let codes = codes(&seen, &running, self.stacks.as_ref(), new, self.args.strict)?;
         codes.warnings.iter().for_each(|warning| output::warn(warning));
         match self.execution().filter(|_| !retry) {
             Some(execution) => self.fenced(session, topology, &seen, execution, &codes, interrupts).await?,
             None if retry => {
                 output::step("the live side was made live by this very execution: neither image tag changes");
-                self.write_codes(&codes)?;
+                self.write_codes(&codes, true)?;
             }
             None => {
                 if let Some(theirs) = Marks::of(seen.test).fence {
@@ -93,7 +109,7 @@ impl Job<'_> {
                 output::step(
                     "this build sets no fence, since no --execution is given: until it is live, a roll-back would promote it instead of the old version",
                 );
-                self.write_codes(&codes)?;
+                self.write_codes(&codes, false)?;
             }
         }
         let (live, test) = (&codes.live, &codes.test);
@@ -131,7 +147,7 @@ impl Job<'_> {
             let reader = session.reader();
             let fresh = interrupts.unless(reader.again(topology)).await?;
             self.unmoved(seen, &fence, &fresh)?;
-            self.write_codes(codes)
+            self.write_codes(codes, false)
         };
         let result = work.await;
         if result.is_err() {
@@ -178,14 +194,38 @@ impl Job<'_> {
         Execution::id(self.args.execution.as_ref())
     }
 
-    fn write_codes(&self, codes: &Codes) -> Result<(), Failure> {
-        let mut both = [(codes.live.0, codes.live.1.as_str()), (codes.test.0, codes.test.1.as_str())];
-        both.sort_unstable();
-        self.write(&both)
+    /// The first deployment of sides that are stacks: there is no version yet that could be kept.
+    fn first(&self, seen: &Sides<'_>) -> Result<Exit, Failure> {
+        let [live, test] = told_apart(seen)?;
+        let tag = self.file.tag();
+        output::step("neither side's stack is there: this is the first deployment, both sides get the new tag");
+        self.write(&[(live, tag), (test, tag)], &IDENTIFIERS, live)?;
+        output::print(&format_args!("{live} (live) and {test} (test) get {tag}: wrote {}\n", self.output.display()))?;
+        Ok(Exit::Done)
     }
 
-    fn write(&self, codes: &[(&str, &str)]) -> Result<(), Failure> {
-        let written = replace(&self.output, self.file.with_codes(codes).as_bytes(), Path::new(&self.input));
-        written.map_err(|source| Failure::Unwritable { path: self.output.clone(), source })
+    /// Writes what was decided. What is to be promoted is the test side, or after this execution's own flip the live one.
+    fn write_codes(&self, codes: &Codes, retry: bool) -> Result<(), Failure> {
+        let mut both = [(codes.live.0, codes.live.1.as_str()), (codes.test.0, codes.test.1.as_str())];
+        both.sort_unstable();
+        if retry { self.write(&both, &[], codes.live.0) } else { self.write(&both, &[codes.test.0], codes.test.0) }
+    }
+
+    /// Writes the image tags by side. `new` are the sides that get a new version, `promote` is the one to make live.
+    fn write(&self, codes: &[(&str, &str)], new: &[&str], promote: &str) -> Result<(), Failure> {
+        let like = Path::new(&self.input);
+        let unwritable = |path: &Path, source| Failure::Unwritable { path: path.to_owned(), source };
+        if let Some(stacks) = &self.stacks {
+            let folder = self.output.parent().unwrap_or(Path::new(""));
+            stacks.write(folder, codes, new).map_err(|(path, source)| unwritable(&path, source))?;
+        }
+        let execution = self.execution().zip(self.args.stacks.env_file.as_ref());
+        let image = codes.iter().find(|(side, _)| *side == promote).map(|(_, image)| *image);
+        if let (Some((execution, path)), Some(image)) = (execution, image) {
+            let promote = Promote { execution, to: promote, image };
+            promote.write(path, like).map_err(|source| unwritable(path, source))?;
+        }
+        let written = replace(&self.output, self.file.with_codes(codes).as_bytes(), like);
+        written.map_err(|source| unwritable(&self.output, source))
     }
 }

@@ -21,6 +21,7 @@ mod replace;
 mod security_groups;
 mod session;
 mod sides;
+mod stacks;
 mod status;
 mod unfence;
 

@@ -14,6 +14,7 @@ use blue_green::aws::running::Ecs;
 
 use crate::exit::Failure;
 use crate::security_groups::{Ingress, ingress};
+use crate::stacks::StackReader;
 
 /// Clients, and how long they are given.
 pub struct Session {
@@ -63,6 +64,18 @@ impl Session {
     #[must_use]
     pub fn ecs(&self) -> Ecs {
         Ecs::new(self.ecs.clone(), self.caller(self.timeout))
+    }
+
+    /// Reads stacks; its time begins now.
+    #[must_use]
+    pub fn stacks(&self) -> StackReader {
+        StackReader::new(aws_sdk_cloudformation::Client::new(&self.config), self.caller(self.timeout))
+    }
+
+    /// The clients' settings.
+    #[must_use]
+    pub fn config(&self) -> &SdkConfig {
+        &self.config
     }
 
     /// Writes tags; its time begins now.

@@ -8,6 +8,7 @@ use blue_green::pairs::Pair;
 use blue_green::ports::PortPair;
 use blue_green::topology::{SERVICE, TargetGroup, Topology, arn_tail};
 use blue_green::twins::{Side, Survey, Twin, survey};
+use jiff::Timestamp;
 
 use crate::exit::Failure;
 use crate::mend;
@@ -52,6 +53,12 @@ impl Sides<'_> {
     #[must_use]
     pub fn flip_is_done(&self) -> bool {
         self.flip.as_ref().is_some_and(|flip| flip.promotes(&self.live.arn))
+    }
+
+    /// When the pair was flipped last.
+    #[must_use]
+    pub fn last_flip(&self) -> Option<Timestamp> {
+        self.flip.as_ref().map(|flip| flip.time)
     }
 
     /// Whether the live group was made live by this execution: then this is a retry after its own flip. The journal may

@@ -11,10 +11,11 @@ mod policy;
 mod request;
 mod rounds;
 mod serve;
+mod stacks;
 mod throttle;
 mod upstream;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -77,6 +78,8 @@ struct Inner {
     page_size: Mutex<Option<usize>>,
     throttle: Mutex<Option<Arc<Throttle>>>,
     kills: Mutex<HashMap<String, Kill>>,
+    /// The services that were ever seen, by cluster and name: stacks make and delete them.
+    services: Mutex<BTreeSet<(String, String)>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
@@ -99,6 +102,7 @@ impl Gateway {
             page_size: Mutex::default(),
             throttle: Mutex::default(),
             kills: Mutex::default(),
+            services: Mutex::default(),
             policies: Mutex::default(),
             under_way: watch::Sender::new(0),
         });
