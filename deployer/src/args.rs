@@ -9,6 +9,7 @@ use blue_green::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
+use crate::approval::ApprovalArgs;
 use crate::stacks::StacksArgs;
 
 const ABOUT: &str = "\
@@ -28,6 +29,7 @@ Examples:
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
+  deployer approve --pipeline shop-release
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -99,6 +101,10 @@ pub enum Verb {
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Show what a pipeline's approval is about, ask, and approve it
+    Approve(ApprovalArgs),
+    /// Show what a pipeline's approval is about, ask, and reject it
+    Reject(ApprovalArgs),
 }
 
 /// Which load balancer, and how long to try.

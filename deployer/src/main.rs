@@ -4,6 +4,7 @@
 
 #![expect(clippy::result_large_err, reason = "an error is made once in a run, and ends it")]
 
+mod approval;
 mod args;
 mod build_json;
 mod codes;
@@ -27,6 +28,7 @@ mod unfence;
 
 use std::process::ExitCode;
 
+use approval::Decision;
 use args::{Asked, Verb};
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,6 +41,8 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
+        Asked::Verb(Verb::Approve(args)) => approval::run(args, Decision::Approve).await,
+        Asked::Verb(Verb::Reject(args)) => approval::run(args, Decision::Reject).await,
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

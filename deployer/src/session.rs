@@ -72,10 +72,10 @@ impl Session {
         StackReader::new(aws_sdk_cloudformation::Client::new(&self.config), self.caller(self.timeout))
     }
 
-    /// The clients' settings.
+    /// The client of pipelines, and how long it tries; its time begins now.
     #[must_use]
-    pub fn config(&self) -> &SdkConfig {
-        &self.config
+    pub fn pipelines(&self) -> (aws_sdk_codepipeline::Client, Caller) {
+        (aws_sdk_codepipeline::Client::new(&self.config), self.caller(self.timeout))
     }
 
     /// Writes tags; its time begins now.

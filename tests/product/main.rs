@@ -9,3 +9,4 @@ mod flip;
 mod kinds;
 mod policy;
 mod secrets;
+mod stacks;

@@ -22,6 +22,7 @@ impl CodePipeline {
             "GetPipelineState" => self.state(text("name")),
             "GetPipelineExecution" => self.execution(text("pipelineName"), text("pipelineExecutionId")),
             "ListPipelineExecutions" => self.list(text("pipelineName")),
+            "ListActionExecutions" => self.actions_of(text("pipelineName"), body),
             "RetryStageExecution" => {
                 let all = text("retryMode") == "ALL_ACTIONS";
                 let id = text("pipelineExecutionId");
@@ -78,6 +79,28 @@ impl CodePipeline {
         let newest_first = pipeline.executions.iter().rev();
         let shown = newest_first.map(|e| json!({ "pipelineExecutionId": e.id, "status": e.status.as_str() }));
         Ok(json!({ "pipelineExecutionSummaries": shown.collect::<Vec<_>>() }))
+    }
+
+    /// What runs and ran of the newest execution of each stage: enough for whoever asks what an approval says.
+    fn actions_of(&self, name: &str, body: &Value) -> Result<Value, ServiceError> {
+        let pipelines = lock(&self.0.pipelines);
+        let pipeline = pipelines.get(name).ok_or_else(|| no_pipeline(name))?;
+        let wanted = body["filter"]["pipelineExecutionId"].as_str();
+        let mut details = Vec::new();
+        for (defined, stage) in pipeline.definition.stages.iter().zip(&pipeline.stages) {
+            let Some((id, _)) = inside(stage).filter(|(id, _)| wanted.is_none_or(|wanted| wanted == id)) else { continue };
+            for (action, state) in &stage.actions {
+                let mut configuration = json!({});
+                if let (Some(link), true) = (&state.link, state.token.is_some()) {
+                    configuration = json!({ "CustomData": state.summary, "ExternalEntityLink": link });
+                }
+                details.push(json!({
+                    "pipelineExecutionId": id, "actionExecutionId": state.id, "stageName": defined.name, "actionName": action,
+                    "status": state.status.as_str(), "input": { "resolvedConfiguration": configuration },
+                }));
+            }
+        }
+        Ok(json!({ "actionExecutionDetails": details }))
     }
 
     fn put_approval(&self, body: &Value) -> Result<Value, ServiceError> {

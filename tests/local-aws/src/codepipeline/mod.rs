@@ -219,6 +219,13 @@ impl CodePipeline {
         })
     }
 
+    /// The execution that waits before a stage; none where none does.
+    pub fn waits(&self, pipeline: &str, stage: &str) -> Option<String> {
+        let pipelines = lock(&self.0.pipelines);
+        let pipeline = pipelines.get(pipeline)?;
+        pipeline.stages.get(pipeline.definition.stage(stage).ok()?)?.waiting.clone()
+    }
+
     /// Answers the approval that waits in a pipeline.
     ///
     /// # Errors
