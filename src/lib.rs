@@ -2,25 +2,13 @@
 //! target groups of its live and its test listener.
 //!
 //! `observe → plan → apply → verify → report` is the whole story. Planning is pure: [`plan::plan`] is a function of
-//! what was seen ([`topology`]), what is asked ([`parameters`]) and the time. All I/O is in `aws` (feature `aws`).
+//! what was seen ([`seen::topology`]), what is asked ([`asked::parameters`]) and the time. All I/O is in `aws` (feature `aws`).
 
-pub mod back;
-pub mod build_file;
-pub mod event;
-pub mod intent;
-pub mod journal;
-pub mod labels;
-pub mod pairs;
-pub mod parameters;
+pub mod asked;
 pub mod plan;
-pub mod ports;
+pub mod release;
 pub mod report;
-mod rules;
-pub mod safety;
-pub mod tags;
-pub mod topology;
-pub mod twins;
-pub mod unfit;
+pub mod seen;
 
 #[cfg(feature = "aws")]
 pub mod aws;

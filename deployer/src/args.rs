@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use blue_green::journal::{MAX_ID, is_execution, is_word};
-use blue_green::parameters::{is_image_tag, is_load_balancer_name};
-use blue_green::ports::{self, PortPair};
+use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
+use blue_green::asked::words::{MAX_ID, is_execution, is_word};
+use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 
@@ -30,6 +30,7 @@ Examples:
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
   deployer approve --pipeline shop-release
+  deployer close-flip --elb shop
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -39,6 +40,7 @@ Environment:
   STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
   KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 
 Exit codes:
@@ -105,6 +107,8 @@ pub enum Verb {
     Approve(ApprovalArgs),
     /// Show what a pipeline's approval is about, ask, and reject it
     Reject(ApprovalArgs),
+    /// Close a flip that nobody goes on with as not made; move nothing
+    CloseFlip(CloseFlipArgs),
 }
 
 /// Which load balancer, and how long to try.
@@ -225,6 +229,19 @@ pub struct UnfenceArgs {
     pub yes: bool,
 }
 
+/// Arguments of `close-flip`.
+#[derive(Debug, Args)]
+pub struct CloseFlipArgs {
+    #[command(flatten)]
+    pub target: Target,
+    /// One of the two target groups of the flip, by name or ARN [default: the only flip that is in progress]
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// A value that a build system may set to nothing: an empty one counts as none.
 #[derive(Clone, Debug)]
 pub struct Optional(Option<String>);
@@ -269,7 +286,7 @@ fn execution(text: &str) -> Result<Execution, String> {
         return Ok(Execution(None));
     }
     let right = is_execution(text).then(|| Execution(Some(text.to_owned())));
-    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}, not ending in @over or @kept"))
+    right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}"))
 }
 
 fn word(text: &str) -> Result<String, String> {

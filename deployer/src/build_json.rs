@@ -3,18 +3,21 @@
 //! A wrong value here redeploys production, so whatever is not certain ends with an error and the file as it was.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use blue_green::aws::observe::ReadError;
-use blue_green::build_file::BuildFile;
-use blue_green::journal::Marks;
-use blue_green::topology::Topology;
-use blue_green::unfit::Unfit;
+use blue_green::asked::build_file::BuildFile;
+use blue_green::aws::elb::read::ReadError;
+use blue_green::release::fence::Fence as Mark;
+use blue_green::release::times::DATA_PLANE;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 
 use crate::args::{BuildArgs, Execution};
 use crate::codes::{Codes, IDENTIFIERS, codes, told_apart};
 use crate::exit::{Exit, Failure};
 use crate::fence::Fence;
+use crate::hold;
 use crate::interrupts::Interrupts;
 use crate::output;
 use crate::refused::Refused;
@@ -34,8 +37,18 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     let input = args.input.clone().unwrap_or_else(default_input);
     let bytes = std::fs::read(&input).map_err(|source| Failure::Unreadable { path: input.clone(), source })?;
     let file = BuildFile::parse(&bytes).map_err(|source| Failure::BuildFile { path: input.clone(), source })?;
-    let mut job = Job { args, file, output: args.output.clone().unwrap_or_else(|| input.clone()), input, stacks: None };
+    let shortest = hold::shortest(|name| std::env::var(name).ok())?;
+    if shortest < DATA_PLANE {
+        output::warn(&format!(
+            "{} is {}, less than {} seconds: a side may be given away while the load balancer still sends it requests",
+            hold::SECONDS,
+            shortest.as_secs(),
+            DATA_PLANE.as_secs()
+        ));
+    }
     let mut interrupts = Interrupts::listen()?;
+    let output = args.output.clone().unwrap_or_else(|| input.clone());
+    let mut job = Job { args, file, output, input, shortest, stacks: None };
     let session = Session::open(args.target.timeout).await?;
     let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
     match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
@@ -75,6 +88,8 @@ struct Job<'a> {
     output: PathBuf,
     /// Where the sides are stacks.
     stacks: Option<Stacks>,
+    /// How old the last flip must be before its retired side is given away.
+    shortest: Duration,
 }
 
 impl Job<'_> {
@@ -91,26 +106,13 @@ impl Job<'_> {
         let running = interrupts.unless(ecs.behind(&asked, self.args.cluster.name())).await?;
         let codes = codes(&seen, &running, self.stacks.as_ref(), new, self.args.strict)?;
         codes.warnings.iter().for_each(|warning| output::warn(warning));
-        match self.execution().filter(|_| !retry) {
-            Some(execution) => self.fenced(session, topology, &seen, execution, &codes, interrupts).await?,
-            None if retry => {
+        match self.execution() {
+            _ if retry => {
                 output::step("the live side was made live by this very execution: neither image tag changes");
                 self.write_codes(&codes, true)?;
             }
-            None => {
-                if let Some(theirs) = Marks::of(seen.test).fence {
-                    let test = seen.test.describe();
-                    output::warn(&format!(
-                        "execution {} is rebuilding this side, {test} (image {}, since {}): this build comes on top of it, and only that \
-                         execution may promote it",
-                        theirs.execution, theirs.image, theirs.time
-                    ));
-                }
-                output::step(
-                    "this build sets no fence, since no --execution is given: until it is live, a roll-back would promote it instead of the old version",
-                );
-                self.write_codes(&codes, false)?;
-            }
+            Some(execution) => self.fenced(session, topology, &seen, execution, &codes, interrupts).await?,
+            None => self.unfenced(session, topology, &seen, &codes, interrupts).await?,
         }
         let (live, test) = (&codes.live, &codes.test);
         let verb = if retry { "keeps" } else { "gets" };
@@ -122,8 +124,8 @@ impl Job<'_> {
         Ok(Exit::Done)
     }
 
-    /// Fences the test side, waits until no flip that was planned before can still move a rule, looks again, and only
-    /// then writes the file.
+    /// Fences the test side, waits until no flip that was planned before can still move a rule and the load balancer has
+    /// taken over the last one, looks again, and only then writes the file.
     async fn fenced(
         &self,
         session: &Session,
@@ -137,16 +139,10 @@ impl Job<'_> {
         let work = async {
             // Not to be interrupted: a write on its way must not arrive after the fence was looked for.
             fence.set(session).await?;
-            let settle = self.args.settle;
-            output::step(&format!("{} is fenced; waiting {} s for flips under way", seen.test.describe(), settle.as_secs()));
-            let wait = async {
-                tokio::time::sleep(settle).await;
-                Ok::<_, Failure>(())
-            };
-            interrupts.unless(wait).await?;
-            let reader = session.reader();
-            let fresh = interrupts.unless(reader.again(topology)).await?;
-            self.unmoved(seen, &fence, &fresh)?;
+            let (time, why) = hold::left(seen, self.args.settle, self.shortest, Timestamp::now());
+            output::step(&format!("{} is fenced; waiting {} s: {why}", seen.test.describe(), time.as_secs()));
+            let fresh = self.look_after(session, topology, time, interrupts).await?;
+            self.unmoved(seen, Some(&fence), &fresh)?;
             self.write_codes(codes, false)
         };
         let result = work.await;
@@ -156,8 +152,53 @@ impl Job<'_> {
         result
     }
 
+    /// The same without a fence: only the load balancer is waited for.
+    async fn unfenced(
+        &self,
+        session: &Session,
+        topology: &Topology,
+        seen: &Sides<'_>,
+        codes: &Codes,
+        interrupts: &mut Interrupts,
+    ) -> Result<(), Failure> {
+        if let Some(theirs) = Mark::of(seen.test) {
+            let test = seen.test.describe();
+            output::warn(&format!(
+                "execution {} is rebuilding this side, {test} (image {}, since {}): this build comes on top of it, and only that execution may \
+                 promote it",
+                theirs.execution, theirs.image, theirs.time
+            ));
+        }
+        output::step(
+            "this build sets no fence, since no --execution is given: until it is live, a roll-back would promote it instead of the old version",
+        );
+        let (time, why) = hold::left(seen, Duration::ZERO, self.shortest, Timestamp::now());
+        if !time.is_zero() {
+            output::step(&format!("waiting {} s: {why}", time.as_secs()));
+            let fresh = self.look_after(session, topology, time, interrupts).await?;
+            self.unmoved(seen, None, &fresh)?;
+        }
+        self.write_codes(codes, false)
+    }
+
+    async fn look_after(
+        &self,
+        session: &Session,
+        topology: &Topology,
+        time: Duration,
+        interrupts: &mut Interrupts,
+    ) -> Result<Topology, Failure> {
+        let wait = async {
+            hold::wait(time).await;
+            Ok::<_, Failure>(())
+        };
+        interrupts.unless(wait).await?;
+        let reader = session.reader();
+        interrupts.unless(reader.again(topology)).await
+    }
+
     /// Whether everything that was decided on is still so.
-    fn unmoved(&self, seen: &Sides<'_>, fence: &Fence, fresh: &Topology) -> Result<(), Failure> {
+    fn unmoved(&self, seen: &Sides<'_>, fence: Option<&Fence>, fresh: &Topology) -> Result<(), Failure> {
         let moved = |what: String| Err(Refused::Moved { what }.into());
         let now = match self.sides(fresh) {
             Err(Failure::Refused(Refused::Unclear { rules })) => {
@@ -169,10 +210,10 @@ impl Job<'_> {
             return moved(format!("the live traffic moved from {} to {}", seen.live.describe(), now.live.describe()));
         }
         if now.flip != seen.flip {
-            let by = now.flip.map_or_else(|| "nobody".to_owned(), |flip| format!("flip {}", flip.id));
-            return moved(format!("the journal changed (it names {by} now)"));
+            let by = now.flip.map_or_else(|| "none".to_owned(), |(_, flip)| format!("flip {} ({})", flip.id, flip.phase));
+            return moved(format!("the records of flips changed (the newest is {by} now)"));
         }
-        if !fence.stands(fresh) {
+        if fence.is_some_and(|fence| !fence.stands(fresh)) {
             return moved(format!("the fence around {} was changed", seen.test.short()));
         }
         if now.live.image() != seen.live.image() {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::labels::Running;
-use blue_green::parameters::is_image_tag;
-use blue_green::topology::{IDENTIFIER, IMAGE, TargetGroup};
+use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::labels::Running;
+use blue_green::seen::topology::{IDENTIFIER, IMAGE, TargetGroup};
 
 use crate::mend;
 use crate::refused::Refused;
@@ -106,7 +106,7 @@ pub fn told_apart(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
         Refused::Identifiers {
             groups: groups.map(|group| group.name.clone()),
             found: groups.map(|group| group.identifier().map(str::to_owned)),
-            mend: wrong.map(|(group, wanted)| mend::tag(&[&group.arn], IDENTIFIER, wanted)).collect(),
+            mend: wrong.map(|(group, wanted)| mend::tag(&group.arn, IDENTIFIER, wanted)).collect(),
         }
     })
 }
@@ -125,7 +125,7 @@ fn kept(
 ) -> Result<String, Refused> {
     let tagged = group.image().filter(|tag| is_image_tag(tag));
     let runs = running.and_then(|running| running.tag.as_deref()).filter(|tag| is_image_tag(tag));
-    let set = |tag: &str| mend::tag(&[&group.arn], IMAGE, tag);
+    let set = |tag: &str| mend::tag(&group.arn, IMAGE, tag);
     match (tagged, runs) {
         (Some(tagged), runs) => {
             if let Some(running) = running.filter(|_| runs != Some(tagged)) {

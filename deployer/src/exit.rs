@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use blue_green::asked::build_file::BuildFileError;
+use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::aws::observe::ReadError;
-use blue_green::build_file::BuildFileError;
-use blue_green::unfit::Unfit;
+use blue_green::seen::unfit::Unfit;
 use thiserror::Error;
 
 use crate::options::in_options;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use blue_green::aws::apply::Writer;
+use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::AwsFailure;
-use blue_green::journal::{BUILD, Fence as Mark, Marks, NO_FENCE};
-use blue_green::labels::Running;
 use blue_green::plan::Write;
-use blue_green::topology::{TargetGroup, Topology};
+use blue_green::plan::labels::Running;
+use blue_green::release::fence::{BUILD, Fence as Mark, NO_FENCE};
+use blue_green::seen::topology::{TargetGroup, Topology};
 use jiff::{Timestamp, Unit};
 
 use crate::output;
@@ -31,7 +31,7 @@ impl Fence {
     /// was rejected, or whose deployment failed, leaves its fence behind, and the newer build is what goes there now.
     #[must_use]
     pub fn new(group: &TargetGroup, execution: &str, image: &str, now: Timestamp) -> Self {
-        let standing = Marks::of(group).fence;
+        let standing = Mark::of(group);
         let ours = standing.filter(|mark| mark.execution == execution && mark.image == image);
         let before = ours.is_none().then(|| group.tag(BUILD).unwrap_or(NO_FENCE).to_owned());
         // Whole seconds: the longest execution and image tag then just fit into a tag.
@@ -112,7 +112,5 @@ pub fn told(fence: &Mark, running: Option<&Running>) -> String {
 /// # Errors
 /// An [`AwsFailure`].
 pub async fn write(writer: &Writer, group: &str, called: &str, value: &str) -> Result<(), AwsFailure> {
-    let tags = [(BUILD.to_owned(), value.to_owned())].into();
-    let write = Write::Tag { groups: vec![group.to_owned()], called: called.to_owned(), tags };
-    writer.apply(&[write]).await.into_iter().collect()
+    writer.apply([&Write::tag(group, called, BUILD, value)]).await.into_iter().collect()
 }

@@ -7,10 +7,12 @@
 mod approval;
 mod args;
 mod build_json;
+mod close_flip;
 mod codes;
 mod doctor;
 mod exit;
 mod fence;
+mod hold;
 mod interrupts;
 mod mend;
 mod options;
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
         Asked::Verb(Verb::Approve(args)) => approval::run(args, Decision::Approve).await,
         Asked::Verb(Verb::Reject(args)) => approval::run(args, Decision::Reject).await,
+        Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

@@ -1,23 +1,13 @@
 //! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
 
-use blue_green::journal::{FLIP, FlipId, NO_FENCE, PAST, Past};
-use blue_green::topology::{Condition, Rule, RuleId, arn_tail};
+use blue_green::seen::topology::{Condition, Rule, RuleId};
 use serde_json::{Value, json};
 use shell_words::quote;
 
-/// Puts one tag on target groups.
+/// Puts one tag on a target group: AWS takes one resource a call.
 #[must_use]
-pub fn tag(arns: &[&str], key: &str, value: &str) -> String {
-    format!("aws elbv2 add-tags --resource-arns {} --tags Key={key},Value={value}", arns.join(" "))
-}
-
-/// Ends the journal of a flip that is over, on both groups of its pair: in one call it goes and joins the earlier ids, so
-/// that a late copy of its event changes nothing. What a check writes where a flip was undone by hand.
-#[must_use]
-pub fn end(promoted: &str, retired: &str, id: &FlipId, past: &Past) -> String {
-    let past = past.with(id, arn_tail(promoted));
-    let past = format!("Key={PAST},Value={past}");
-    format!("{} {}", tag(&[promoted, retired], FLIP, NO_FENCE), quote(&past))
+pub fn tag(arn: &str, key: &str, value: &str) -> String {
+    format!("aws elbv2 add-tags --resource-arns {arn} --tags Key={key},Value={value}")
 }
 
 /// Makes one group live everywhere, whatever the rules say now, keeping everything else in them. What the function is
@@ -111,7 +101,7 @@ fn condition(condition: &Condition) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use blue_green::topology::{Condition, Rule, RuleId};
+    use blue_green::seen::topology::{Condition, Rule, RuleId};
 
     #[test]
     fn a_shell_reads_back_what_was_meant_also_where_a_path_holds_a_quote() {

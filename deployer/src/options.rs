@@ -29,7 +29,7 @@ pub fn in_options(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::in_options;
-    use blue_green::safety::Blocked;
+    use blue_green::release::refusal::Refusal;
 
     #[test]
     fn whole_words_are_options() {
@@ -41,7 +41,7 @@ mod tests {
     fn a_fence_is_passed_with_the_option() {
         let word = |text: &str| text.to_owned();
         let (group, by, image, since) = (word("Code2"), word("e1"), word("v9"), word("2026-01-02T03:04:05Z"));
-        let told = in_options(&Blocked::Fenced { group, by, image, since, asked_by: None }.to_string());
+        let told = in_options(&Refusal::Fenced { group, by, image, since, asked_by: None }.to_string());
         assert!(
             told.contains("If this is execution e1, pass it with --execution;") && !told.contains("UserParameters"),
             "{told}"

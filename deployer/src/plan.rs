@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use blue_green::intent::Promotion;
-use blue_green::labels::is_live;
-use blue_green::parameters::{Action, Parameters};
-use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
-use blue_green::report::{Change, change, would_promote};
-use blue_green::safety::{Blocked, pair_of};
-use blue_green::topology::{RuleId, Topology};
-use blue_green::twins::{Survey, survey};
+use blue_green::asked::parameters::{Action, Parameters};
+use blue_green::plan::{Phase, Step, Write};
+use blue_green::release::id::Asker;
+use blue_green::release::refusal::Refusal;
+use blue_green::report::foresee::{Foreseen, foresee};
+use blue_green::report::not_made::{NotMade, Past};
+use blue_green::report::would::{Change, seconds};
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,10 +19,9 @@ use crate::args::{Execution, PlanArgs};
 use crate::exit::{Exit, Failure};
 use crate::options::in_options;
 use crate::output;
-use crate::progress::Progress;
 use crate::session::Session;
 
-/// What stands in the journal for a flip whose id is not known before: that of the pipeline's job.
+/// What stands in the records for a flip whose id is not known before: that of the pipeline's job.
 const UNKNOWN_ID: &str = "the-job-id";
 
 /// Plans the flip that the arguments ask for, and shows it.
@@ -42,50 +42,19 @@ pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         force: args.force,
         ports: args.target.ports.0.clone(),
     };
-    let shown = Shown::new(&topology, planned(&topology, &asked));
+    let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, UNKNOWN_ID);
+    let survey = survey(&topology, &asked.ports);
+    let foreseen = survey.map_err(NotMade::from).and_then(|survey| {
+        let foreseen = foresee(&topology, &survey, &asked, &asker, Timestamp::now())?;
+        Ok((survey, foreseen))
+    });
+    let shown = Shown::new(&topology, foreseen);
     if args.json {
         output::json(&shown)?
     } else {
         output::print(&shown)?
     }
     Ok(if shown.outcome == Outcome::Refused { Exit::Refused } else { Exit::Done })
-}
-
-/// The plan, and what it would change for each of its promotions.
-fn planned(topology: &Topology, asked: &Parameters) -> Result<(Plan, Vec<Promoted>), Refusal> {
-    let plan = plan(topology, asked, &Asker::new(asked, UNKNOWN_ID), Timestamp::now())?;
-    let survey = survey(topology, &asked.ports)?;
-    let promoted = plan.promotions.iter().map(|both| Promoted {
-        promoted: topology.describe(&both.promoted),
-        retired: topology.describe(&both.retired),
-        change: change(&survey, &plan, both),
-        sentence: sentence(topology, &survey, &plan, both),
-    });
-    let promoted = promoted.collect();
-    Ok((plan, promoted))
-}
-
-/// What the flip would do; where another one is half-done, that it goes on from there.
-fn sentence(topology: &Topology, survey: &Survey<'_>, plan: &Plan, promotion: &Promotion) -> String {
-    let pair = pair_of(survey, promotion);
-    let found = pair.and_then(|pair| Some((pair, Progress::half_done(topology, survey, pair)?)));
-    let Some((pair, flip)) = found else { return would_promote(topology, survey, plan, promotion) };
-    let (promoted, retired) = (topology.describe(&promotion.promoted), topology.describe(&promotion.retired));
-    let half_done = flip.sentence(topology);
-    if flip.promoted != promotion.promoted {
-        return format!(
-            "This would take it back: {promoted} would be live everywhere and {retired} on the test port. Note that {half_done}."
-        );
-    }
-    let there = match is_live(survey, pair, &promotion.promoted) {
-        Some(true) => "production is there already",
-        Some(false) => "production is not there yet",
-        None => "production is there in part already",
-    };
-    format!(
-        "A flip would finish flip {}, which makes {promoted} live instead of {retired}; {there}. So far, {half_done}.",
-        flip.id
-    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -111,7 +80,9 @@ struct Shown {
     /// Why it is refused, in sentences.
     reasons: Vec<String>,
     /// The same with their numbers.
-    blocked: Vec<Blocked>,
+    blocked: Vec<Refusal>,
+    /// Why it is over, where it is a flip of the past.
+    past: Option<Past>,
     notes: Vec<String>,
 }
 
@@ -126,7 +97,7 @@ struct Promoted {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    phase: &'static str,
+    phase: Phase,
     call: &'static str,
     on: String,
     /// The ARNs that the call names.
@@ -136,7 +107,7 @@ struct Row {
 }
 
 impl Shown {
-    fn new(topology: &Topology, planned: Result<(Plan, Vec<Promoted>), Refusal>) -> Self {
+    fn new(topology: &Topology, foreseen: Result<(Survey<'_>, Foreseen), NotMade>) -> Self {
         let mut shown = Self {
             load_balancer: topology.name.clone(),
             outcome: Outcome::Refused,
@@ -144,20 +115,38 @@ impl Shown {
             writes: Vec::new(),
             reasons: Vec::new(),
             blocked: Vec::new(),
+            past: None,
             notes: Vec::new(),
         };
-        match planned {
-            Ok((plan, promotions)) => {
-                shown.outcome = if plan.moves_traffic() { Outcome::Flip } else { Outcome::NothingToDo };
-                shown.promotions = promotions;
-                let phases = plan.phases().into_iter();
-                shown.writes = phases.flat_map(|(phase, writes)| writes.iter().map(move |write| row(phase, write))).collect();
-                shown.notes = plan.notes;
+        match foreseen {
+            Ok((survey, Foreseen { plan, would })) => {
+                let rules = plan.rules().count();
+                shown.outcome = if rules > 0 { Outcome::Flip } else { Outcome::NothingToDo };
+                shown.promotions = would
+                    .iter()
+                    .map(|would| Promoted {
+                        promoted: topology.describe(&would.sides().live),
+                        retired: topology.describe(&would.sides().test),
+                        change: would.change(&survey, &plan),
+                        sentence: would.sentence(topology, &survey, &plan),
+                    })
+                    .collect();
+                shown.writes = plan.steps().map(|(phase, step)| row(phase, step)).collect();
+                shown.notes.extend(seconds(rules).map(|seconds| {
+                    format!("AWS takes 3 rule changes a second after the first 20: this takes about {seconds} seconds")
+                }));
+                shown.notes.extend(plan.notes);
             }
-            Err(Refusal::Unfit(unfit)) => shown.reasons.push(in_options(&unfit.to_string())),
-            Err(Refusal::Blocked(blocked)) => {
-                shown.reasons = blocked.iter().map(|blocked| in_options(&blocked.to_string())).collect();
-                shown.blocked = blocked;
+            Err(why) => {
+                shown.reasons = match &why {
+                    NotMade::Refused(reasons) => reasons.iter().map(|reason| in_options(&reason.to_string())).collect(),
+                    other => vec![in_options(&other.to_string())],
+                };
+                match why {
+                    NotMade::Refused(reasons) => shown.blocked = reasons,
+                    NotMade::Past(past) => shown.past = Some(past),
+                    NotMade::Setup(_) => {}
+                }
             }
         }
         shown
@@ -171,7 +160,7 @@ impl fmt::Display for Shown {
         if !rules.is_empty() {
             writeln!(f, "{}", table(&rules))?;
         }
-        // Beside the table: a journal is longer than any column, and must not be broken.
+        // Beside the table: a record is longer than any column, and must not be broken.
         for row in tags {
             writeln!(f, "{} phase, {} on {}:", row.phase, row.call, row.on)?;
             row.after.lines().try_for_each(|tag| writeln!(f, "    {}", tag.trim_end()))?;
@@ -191,9 +180,9 @@ impl fmt::Display for Shown {
 fn table(writes: &[&Row]) -> Table {
     let mut table = output::table(&["phase", "call", "on", "before", "after"]);
     for row in writes {
-        let colour = if row.phase == "live" { Color::Yellow } else { Color::Reset };
+        let colour = if row.phase == Phase::Live { Color::Yellow } else { Color::Reset };
         table.add_row(vec![
-            Cell::new(row.phase).fg(colour),
+            Cell::new(row.phase.to_string()).fg(colour),
             Cell::new(row.call),
             Cell::new(&row.on),
             Cell::new(row.before.as_deref().unwrap_or_default()),
@@ -203,18 +192,18 @@ fn table(writes: &[&Row]) -> Table {
     table
 }
 
-fn row(phase: &'static str, write: &Write) -> Row {
-    match write {
-        Write::Tag { groups, called, tags } => {
+fn row(phase: Phase, step: &Step) -> Row {
+    let (call, resources) = (step.write.action(), vec![step.write.resource().to_owned()]);
+    match &step.write {
+        Write::Tag { called, tags, .. } => {
             let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-            Row { phase, call: "AddTags", on: called.clone(), resources: groups.clone(), before: None, after: tags.join("\n") }
+            Row { phase, call, on: called.clone(), resources, before: None, after: tags.join("\n") }
         }
-        Write::Actions { rule, called, before, after, .. } => {
-            let call = match rule {
-                RuleId::Rule(_) => "ModifyRule",
-                RuleId::Default(_) => "ModifyListener",
-            };
-            let resources = vec![rule.arn().to_owned()];
+        Write::Untag { called, keys, .. } => {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            Row { phase, call, on: called.clone(), resources, before: None, after: keys.join("\n") }
+        }
+        Write::Actions { called, before, after, .. } => {
             Row { phase, call, on: called.clone(), resources, before: Some(before.clone()), after: after.clone() }
         }
     }

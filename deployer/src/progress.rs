@@ -1,103 +1,105 @@
-//! How far the flip that a pair's journal names has come. Pure.
+//! How far the flip of a pair has come, beside what its rules say. Pure.
 
-use blue_green::intent::{Promotion, journalled, marks};
-use blue_green::journal::{FlipId, Past};
-use blue_green::safety::is_put_back;
-use blue_green::topology::Topology;
-use blue_green::twins::{Pair, Side, Survey};
-use jiff::Timestamp;
+use blue_green::release::decide::in_progress;
+use blue_green::release::id::FlipId;
+use blue_green::release::journal::Journal;
+use blue_green::release::record::{Flip, Phase};
+use blue_green::release::view::says;
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::side::Side;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{PortRule, Survey};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::mend;
+/// From when on a flip in progress is one that nobody goes on with: CodePipeline gives an action up after 20 minutes.
+const STUCK: SignedDuration = SignedDuration::from_mins(20);
 
 /// How far a flip has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Every rule is as the flip wants it.
-    Done,
-    /// Some rules are, the others are as they were before.
-    HalfDone,
-    /// No rule is.
-    Begun,
-    /// Not every rule is any more: the labels, which are written last, say that it was made.
+    /// It was made, and the rules are so.
+    Made,
+    /// It is being made, or taken back.
+    InProgress,
+    /// It was begun and taken back, and the rules are so.
     Undone,
-    /// A rule shares its traffic, so that somebody else is at work.
-    Mixed,
+    /// The rules were changed since, and not by a flip.
+    Edited,
 }
 
-/// The flip that a pair's journal names, beside the rules.
+/// The flip of a pair, beside the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Whose flip it is.
     pub id: FlipId,
-    /// When it was planned.
+    /// What its record says.
+    pub flip: Flip,
+    /// Which group it promotes.
+    pub on: Side,
+    /// When its record was written.
     pub time: Timestamp,
-    /// The ARN of the group that becomes live.
+    /// The ARN of the group that it makes live.
     pub promoted: String,
     /// The ARN of the group that stops being live.
     pub retired: String,
     /// How far it has come.
     pub state: State,
-    /// The rules that are as it wants them, for a person.
+    /// The rules that are as it would make them, for a person.
     pub moved: Vec<String>,
     /// The other ones.
     pub left: Vec<String>,
-    /// The earlier flips of the pair.
-    past: Past,
 }
 
 impl Progress {
-    /// Of the flip that the journal of a pair names, where it names one.
+    /// Of the flip of a pair, where it has one.
     #[must_use]
     pub fn of(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
-        // A request that kept its group live is no flip.
-        let (flip, promotion) = journalled(topology, pair).filter(|(flip, _)| !flip.id.is_kept())?;
-        let (promoted, retired) = (promotion.promoted.as_str(), promotion.retired.as_str());
-        let sides = survey.twins_of(pair).flat_map(|twin| [(&twin.live, promoted, retired), (&twin.test, retired, promoted)]);
-        let (moved, left): (Vec<_>, Vec<_>) = sides.partition(|(side, after, _)| side.forward.serves_only(after));
-        let state = match (moved.is_empty(), left.iter().all(|(side, _, before)| side.forward.serves_only(before))) {
-            _ if left.is_empty() => State::Done,
-            _ if is_put_back(topology, survey, &promotion) => State::Undone,
-            (_, false) => State::Mixed,
-            (false, true) => State::HalfDone,
-            (true, true) => State::Begun,
+        let (on, flip) = Journal::of_pair(topology, pair).newest()?;
+        let (promoted, retired) = (pair.arn(on), pair.arn(on.other()));
+        let rules = survey.twins_of(pair).flat_map(|twin| [(&twin.live, promoted), (&twin.test, retired)]);
+        let (moved, left): (Vec<_>, Vec<_>) = rules.partition(|(rule, wanted)| rule.forward.serves_only(wanted));
+        let as_recorded = survey.serves(pair, pair.arn(says(on, &flip)));
+        let state = match (in_progress(&flip), as_recorded, flip.phase) {
+            (true, _, _) => State::InProgress,
+            (false, false, _) => State::Edited,
+            (false, true, Phase::Done) => State::Made,
+            (false, true, _) => State::Undone,
         };
-        let told = |sides: Vec<(&Side<'_>, &str, &str)>| sides.into_iter().map(|(side, ..)| side.describe()).collect();
-        let (moved, left) = (told(moved), told(left));
-        let past = marks(topology, pair).past;
-        let Promotion { promoted, retired, .. } = promotion;
-        Some(Self { id: flip.id, time: flip.time, promoted, retired, state, moved, left, past })
+        let described = |rules: Vec<(&PortRule<'_>, &str)>| rules.into_iter().map(|(rule, _)| rule.describe()).collect();
+        let (promoted, retired) = (promoted.to_owned(), retired.to_owned());
+        let (moved, left) = (described(moved), described(left));
+        Some(Self { id: flip.id.clone(), time: flip.time, promoted, retired, state, moved, left, flip, on })
     }
 
-    /// Of a flip that somebody left half-done.
+    /// Of a flip that is in progress.
     #[must_use]
-    pub fn half_done(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
-        Self::of(topology, survey, pair).filter(|progress| progress.state == State::HalfDone)
+    pub fn open(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Self> {
+        Self::of(topology, survey, pair).filter(|progress| progress.state == State::InProgress)
     }
 
-    /// The command that ends it where it is over, however far it came.
+    /// Whether nobody goes on with it any more, by its age.
     #[must_use]
-    pub fn end(&self) -> String {
-        mend::end(&self.promoted, &self.retired, &self.id, &self.past)
+    pub fn is_stuck(&self, now: Timestamp) -> bool {
+        self.state == State::InProgress && now.duration_since(self.time) > STUCK
     }
 
-    /// What is half-done, and who goes on: a sentence without its full stop.
+    /// What is in progress, and who goes on: a sentence without its full stop.
     #[must_use]
     pub fn sentence(&self, topology: &Topology) -> String {
         let name = |arn: &str| topology.group(arn).map_or_else(|| arn.to_owned(), |group| group.name.clone());
-        let (what, next) = match self.id.is_over() {
-            true => ("the way back", "if none comes, approve again: that makes the flip anew"),
-            false => ("flip", "if none comes, Retry that job or approve again"),
-        };
+        let what = if self.flip.phase == Phase::Undoing { "is being undone" } else { "is in progress" };
+        let list = |rules: &[String]| if rules.is_empty() { "none".to_owned() } else { rules.join(" and ") };
         format!(
-            "{what} {} ({} instead of {}, since {}) is half-done: moved: {}; not moved yet: {}. Lambda's redelivery finishes it; {next}",
+            "flip {} ({} instead of {}, since {}) {what}: moved: {}; not moved: {}. The next delivery of its event goes on; if none \
+             comes, press Retry, or close it with `deployer close-flip`",
             self.id,
             name(&self.promoted),
             name(&self.retired),
             self.time,
-            self.moved.join(" and "),
-            self.left.join(" and "),
+            list(&self.moved),
+            list(&self.left),
         )
     }
 }

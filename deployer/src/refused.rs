@@ -50,22 +50,37 @@ pub enum Refused {
         /// Each rule with its weights.
         rules: Vec<String>,
     },
-    /// A flip was begun and has moved nothing yet; without a fence its next delivery would promote what is being built.
+    /// A flip is in progress; without a fence its next delivery would promote what is being built.
     #[error(
-        "flip {id} of {since} was to make {promoted} live, and {live} is: a late delivery of it would promote the group that is about to \
-         be rebuilt. Pass --execution, so that a fence keeps it off; or, where that flip is over for good, end it with `{mend}`"
+        "flip {id} to {promoted} is in progress since {since}, and {live} is live: its next delivery would promote the group that is \
+         about to be rebuilt. Pass --execution, so that a fence keeps it off; or, where nobody goes on with it, close it with \
+         `deployer close-flip --elb {load_balancer}`"
     )]
-    HalfDone {
+    FlipInProgress {
         /// The flip.
         id: String,
-        /// When it was planned.
+        /// Since when.
         since: String,
-        /// The group it was to make live.
+        /// The group it makes live.
         promoted: String,
         /// The group that is live.
         live: String,
-        /// The command that ends it.
-        mend: String,
+        /// The load balancer.
+        load_balancer: String,
+    },
+    /// There is no flip to close.
+    #[error("no flip of {load_balancer} is in progress{}; nothing was written. `deployer status` shows the flips", earlier(.last))]
+    NoOpenFlip {
+        /// The load balancer.
+        load_balancer: String,
+        /// The last flip of each pair, with its state.
+        last: Vec<String>,
+    },
+    /// Between the look and the confirmation a flip went on.
+    #[error("{what} while this was asked; nothing was written. Look again with `deployer status`")]
+    OtherFlip {
+        /// What changed.
+        what: String,
     },
     /// The Identifier tags do not tell the two sides apart.
     #[error(
@@ -128,6 +143,10 @@ pub enum Refused {
         /// What moved, from what to what.
         what: String,
     },
+}
+
+fn earlier(last: &[String]) -> String {
+    if last.is_empty() { String::new() } else { format!(" (last: {})", last.join(", ")) }
 }
 
 fn tag(value: &Option<String>) -> String {

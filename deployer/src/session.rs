@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use blue_green::aws::apply::Writer;
 use blue_green::aws::call::Caller;
-use blue_green::aws::exposure::{Exposure, exposure};
+use blue_green::aws::ecs::running::Ecs;
+use blue_green::aws::elb::exposure::{Exposure, exposure};
+use blue_green::aws::elb::read::Reader;
+use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
-use blue_green::aws::observe::Reader;
-use blue_green::aws::running::Ecs;
 
 use crate::exit::Failure;
 use crate::security_groups::{Ingress, ingress};

@@ -2,16 +2,17 @@
 //!
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
-use blue_green::intent::{journalled, marks};
-use blue_green::journal::{Flip, FlipId, Past, group_mark};
-use blue_green::pairs::Pair;
-use blue_green::ports::PortPair;
-use blue_green::topology::{SERVICE, TargetGroup, Topology, arn_tail};
-use blue_green::twins::{Side, Survey, Twin, survey};
+use blue_green::release::decide::in_progress;
+use blue_green::release::journal::Journal;
+use blue_green::release::record::Flip;
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::side::Side;
+use blue_green::seen::topology::{SERVICE, TargetGroup, Topology};
+use blue_green::seen::twins::{PortRule, Survey, Twin, survey};
 use jiff::Timestamp;
 
 use crate::exit::Failure;
-use crate::mend;
 use crate::refused::Refused;
 
 /// Which pair of groups is meant, where the load balancer carries several.
@@ -42,65 +43,50 @@ pub struct Sides<'a> {
     pub live: &'a TargetGroup,
     /// The group that every test rule serves.
     pub test: &'a TargetGroup,
-    /// The flip that the pair's journal names.
-    pub flip: Option<Flip>,
-    /// The earlier flips of the pair.
-    past: Past,
+    /// Which of the pair is live.
+    pub live_side: Side,
+    /// The flip of the pair, and the group that it promotes.
+    pub flip: Option<(Side, Flip)>,
+    /// Whether the pair has records that cannot be read.
+    pub unreadable: bool,
+    journal: Journal,
 }
 
 impl Sides<'_> {
-    /// Whether the journal's flip made the live group live.
-    #[must_use]
-    pub fn flip_is_done(&self) -> bool {
-        self.flip.as_ref().is_some_and(|flip| flip.promotes(&self.live.arn))
-    }
-
     /// When the pair was flipped last.
     #[must_use]
     pub fn last_flip(&self) -> Option<Timestamp> {
-        self.flip.as_ref().map(|flip| flip.time)
+        self.flip.as_ref().map(|(_, flip)| flip.time)
     }
 
-    /// Whether the live group was made live by this execution: then this is a retry after its own flip. The journal may
-    /// name another one since, which finished that flip or took a roll-back back: then the earlier ids tell it.
+    /// Whether the live group was made live by this execution: then this is a retry after its own flip.
     #[must_use]
     pub fn were_flipped_by(&self, execution: &str) -> bool {
-        let Some(flip) = &self.flip else { return self.remembers(execution) };
-        self.flip_is_done() && (flip.id.is_of(execution) || self.remembers(execution))
-    }
-
-    /// Whether an earlier flip of this execution made the live group live, whatever its `PromoteTo` called it.
-    fn remembers(&self, execution: &str) -> bool {
-        let live = self.live;
-        let names = [live.identifier(), Some(live.name.as_str()), Some(live.arn.as_str())];
-        let named = names.into_iter().flatten().map(|name| vec![name.to_owned()]);
-        let mut ids = named.chain([Vec::new()]).map(|promote_to| FlipId::new(execution, &promote_to));
-        ids.any(|id| self.past.find(&id) == Some(&group_mark(arn_tail(&live.arn))))
+        self.journal.made_by(execution, self.live_side)
     }
 }
 
 /// Finds the sides.
 ///
 /// # Errors
-/// Where the listeners do not tell them, or the choice does not tell the pair.
+/// Where the listeners do not say them, or the choice does not say the pair.
 pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fenced: bool) -> Result<Sides<'a>, Failure> {
     let survey = survey(topology, ports)?;
     let pair = chosen(topology, &survey, choice)?;
     let (live, test) = serving(topology, &survey, pair)?;
-    // A request that kept its group live is no flip of which a late delivery could come.
-    let flip = journalled(topology, pair).map(|(flip, _)| flip).filter(|flip| !flip.id.is_kept());
-    let past = marks(topology, pair).past;
-    let sides = Sides { live, test, flip, past };
-    match &sides.flip {
-        Some(flip) if !sides.flip_is_done() && !fenced => Err(Refused::HalfDone {
+    let journal = Journal::of_pair(topology, pair);
+    let (flip, unreadable) = (journal.newest(), !journal.unreadable().is_empty());
+    let live_side = if pair.first == live.arn { Side::First } else { Side::Second };
+    match flip.as_ref().filter(|(on, flip)| in_progress(flip) && *on != live_side && !fenced) {
+        Some((_, flip)) => Err(Refused::FlipInProgress {
             id: flip.id.to_string(),
             since: flip.time.to_string(),
             promoted: test.describe(),
             live: live.describe(),
-            mend: mend::end(&test.arn, &live.arn, &flip.id, &marks(topology, pair).past),
+            load_balancer: topology.name.clone(),
         }
         .into()),
-        _ => Ok(sides),
+        None => Ok(Sides { live, test, live_side, flip, unreadable, journal }),
     }
 }
 
@@ -147,10 +133,10 @@ fn unpaired(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
 /// counts, also one without a twin or of another pair: what it serves is production.
 fn serving<'a>(topology: &'a Topology, survey: &Survey<'_>, pair: &Pair) -> Result<(&'a TargetGroup, &'a TargetGroup), Refused> {
     let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
-    let on_live_port = |side: &&Side<'_>| survey.ports.iter().any(|ports| ports.live == side.port);
-    let sends = |side: &&Side<'_>| side.forward.targets.iter().any(|target| target.weight > 0 && pair.holds(&target.group));
+    let on_live_port = |side: &&PortRule<'_>| survey.ports.iter().any(|ports| ports.live == side.port);
+    let sends = |side: &&PortRule<'_>| side.forward.targets.iter().any(|target| target.weight > 0 && pair.holds(&target.group));
     let every = survey.twins.iter().map(|twin| &twin.live).chain(survey.alone.iter().filter(on_live_port));
-    let production: Vec<&Side<'_>> = every.filter(sends).collect();
+    let production: Vec<&PortRule<'_>> = every.filter(sends).collect();
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
         let agreed = twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
             && production.iter().all(|side| side.forward.serves_only(live));
@@ -158,8 +144,8 @@ fn serving<'a>(topology: &'a Topology, survey: &Survey<'_>, pair: &Pair) -> Resu
             return Ok((live, test));
         }
     }
-    let mut sides: Vec<&Side<'_>> = twins.into_iter().flat_map(|twin| [&twin.live, &twin.test]).collect();
-    let others: Vec<&Side<'_>> = production.into_iter().filter(|side| !sides.contains(side)).collect();
+    let mut sides: Vec<&PortRule<'_>> = twins.into_iter().flat_map(|twin| [&twin.live, &twin.test]).collect();
+    let others: Vec<&PortRule<'_>> = production.into_iter().filter(|side| !sides.contains(side)).collect();
     sides.extend(others);
     let rules = sides.into_iter().map(|side| format!("{} forwards to {}", side.describe(), topology.weights(side.forward)));
     Err(Refused::Unclear { rules: rules.collect() })

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use blue_green::journal::Marks;
-use blue_green::labels::{Running, is_live};
-use blue_green::topology::{TargetGroup, Topology};
-use blue_green::twins::{Side, Survey, survey};
+use blue_green::plan::labels::Running;
+use blue_green::release::fence::Fence;
+use blue_green::release::journal::Journal;
+use blue_green::release::record::{Phase, Reason, Verdict};
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::side::Side;
+use blue_green::seen::topology::{TargetGroup, Topology};
+use blue_green::seen::twins::{PortRule, Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
@@ -45,8 +49,10 @@ struct Status {
     arn: String,
     versions: Vec<Version>,
     rules: Vec<Rule>,
-    /// The flip that each pair's journal names, where it names one; groups by name.
+    /// The flip of each pair, where it has one; groups by name.
     flips: Vec<LastFlip>,
+    /// The records of each pair.
+    records: Vec<Records>,
     warnings: Vec<Finding>,
     notes: Vec<String>,
 }
@@ -109,7 +115,9 @@ struct LastFlip {
     retired: String,
     time: String,
     state: State,
-    /// The rules that are as the flip wants them.
+    /// What its record says.
+    phase: &'static str,
+    /// The rules that are as it makes them.
     moved: Vec<String>,
     /// The rules that are not.
     left: Vec<String>,
@@ -123,14 +131,15 @@ impl Status {
             versions: Vec::new(),
             rules: sides(survey).map(|side| rule(topology, side)).collect(),
             flips: Vec::new(),
+            records: Vec::new(),
             warnings: found.into_iter().filter(|finding| finding.severity != Severity::Notes).collect(),
             notes: survey.left.clone(),
         };
         let mut alone: BTreeSet<&String> = topology.groups.keys().collect();
         for pair in survey.pairs.keys() {
-            let both = [&pair.first, &pair.second].map(|arn| (is_live(survey, pair, arn), topology.group(arn)));
+            let both = [&pair.first, &pair.second].map(|arn| (survey.is_live(pair, arn), topology.group(arn)));
             let progress = Progress::of(topology, survey, pair);
-            let settled = groups::labels_are_settled(topology, survey, pair);
+            let settled = Progress::open(topology, survey, pair).is_none();
             let mut versions = Vec::new();
             for (live, group) in both {
                 let Some(group) = group else { continue };
@@ -148,6 +157,7 @@ impl Status {
             versions.sort_by_key(|version| version.role);
             status.versions.append(&mut versions);
             status.flips.extend(progress.map(|flip| LastFlip::new(topology, flip)));
+            status.records.push(Records::new(topology, pair));
         }
         let alone = alone.into_iter().filter_map(|arn| topology.group(arn));
         status.versions.extend(alone.map(|group| version(group, Role::Alone, survey, running)));
@@ -169,6 +179,9 @@ impl fmt::Display for Status {
         for flip in &self.flips {
             writeln!(f, "{flip}")?;
         }
+        for records in &self.records {
+            write!(f, "{records}")?;
+        }
         for version in &self.versions {
             if let Some(Fenced { means, .. }) = &version.fence {
                 writeln!(f, "fence around {}: {means}", version.group)?;
@@ -187,6 +200,12 @@ impl LastFlip {
             retired: name(&flip.retired),
             time: flip.time.to_string(),
             state: flip.state,
+            phase: match flip.flip.phase {
+                Phase::Moving => "moving",
+                Phase::Done => "done",
+                Phase::Undoing => "undoing",
+                Phase::Undone => "undone",
+            },
             moved: flip.moved,
             left: flip.left,
         }
@@ -195,29 +214,74 @@ impl LastFlip {
 
 impl fmt::Display for LastFlip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, promoted, retired, time, state, moved, left } = self;
+        let Self { id, promoted, retired, time, state, phase, moved, left } = self;
         let (moved, rules) = (moved.len(), moved.len() + left.len());
         match state {
-            State::Done => write!(f, "last flip: {id} made {promoted} live instead of {retired}, {time}"),
-            State::HalfDone => {
-                write!(
-                    f,
-                    "flip half-done: {id} makes {promoted} live instead of {retired}, since {time}; {moved} of {rules} rules moved"
-                )
-            }
-            State::Begun => {
-                write!(f, "flip begun: {id} was to make {promoted} live instead of {retired}, since {time}; no rule has moved")
-            }
-            State::Undone => {
-                write!(f, "last flip: {id} made {promoted} live instead of {retired}, {time}; the rules were put back since")
-            }
-            State::Mixed => {
-                write!(
-                    f,
-                    "last flip: {id} was to make {promoted} live instead of {retired}, {time}; rules share their traffic now"
-                )
+            State::Made => write!(f, "last flip: {id} made {promoted} live instead of {retired}, {time}"),
+            State::InProgress => write!(
+                f,
+                "flip in progress: {id} makes {promoted} live instead of {retired}, since {time} ({phase}); {moved} of {rules} rules serve \
+                 what it wants"
+            ),
+            State::Undone => write!(f, "last flip: {id} to {promoted} was undone, {time}"),
+            State::Edited => {
+                write!(f, "last flip: {id} of {promoted} ({phase}, {time}); the rules were changed since, and not by a flip")
             }
         }
+    }
+}
+
+/// The records of one pair.
+#[derive(Debug, Serialize)]
+struct Records {
+    /// The jobs that were answered, the newest first.
+    closed: Vec<Closed>,
+    /// The keys of records that this version cannot read.
+    unreadable: Vec<String>,
+    /// How many more tags each group takes, by its name.
+    free_tags: BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Closed {
+    job: String,
+    flip: String,
+    verdict: Verdict,
+    reason: Reason,
+    time: String,
+}
+
+impl Records {
+    fn new(topology: &Topology, pair: &Pair) -> Self {
+        let journal = Journal::of_pair(topology, pair);
+        let name = |side: Side| topology.group(pair.arn(side)).map_or(pair.arn(side), |group| &group.name).to_owned();
+        let closed = journal.closings().into_iter().map(|(_, closing)| Closed {
+            job: closing.called.clone(),
+            flip: closing.flip.to_string(),
+            verdict: closing.verdict,
+            reason: closing.reason,
+            time: closing.time.to_string(),
+        });
+        Self {
+            closed: closed.collect(),
+            unreadable: journal.unreadable().iter().map(|(side, key)| format!("{}: {key}", name(*side))).collect(),
+            free_tags: Side::BOTH.map(|side| (name(side), journal.free(side))).into(),
+        }
+    }
+}
+
+impl fmt::Display for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 5;
+        for Closed { job, flip, reason, time, .. } in self.closed.iter().take(SHOWN) {
+            writeln!(f, "  job {job} of flip {flip}: {reason}, {time}")?;
+        }
+        if self.closed.len() > SHOWN {
+            writeln!(f, "  and {} earlier jobs (--json shows them)", self.closed.len() - SHOWN)?;
+        }
+        self.unreadable.iter().try_for_each(|key| writeln!(f, "  no record that this version can read: {key}"))?;
+        let free: Vec<String> = self.free_tags.iter().map(|(group, free)| format!("{free} on {group}")).collect();
+        writeln!(f, "  free tags: {}", free.join(", "))
     }
 }
 
@@ -269,11 +333,11 @@ impl Version {
     }
 }
 
-fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s Side<'a>> {
+fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s PortRule<'a>> {
     survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]).chain(&survey.alone)
 }
 
-fn rule(topology: &Topology, side: &Side<'_>) -> Rule {
+fn rule(topology: &Topology, side: &PortRule<'_>) -> Rule {
     let name = |arn: &String| topology.group(arn).map_or(arn, |group| &group.name).clone();
     let weights = side.forward.targets.iter().map(|target| (name(&target.group), target.weight)).collect();
     Rule { port: side.port, rule: side.rule.describe(), weights }
@@ -306,8 +370,8 @@ fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &BTree
         arn: group.arn.clone(),
         service: running
             .map(|running| running.service.clone())
-            .or_else(|| group.tag(blue_green::topology::SERVICE).map(str::to_owned)),
-        fence: Marks::of(group).fence.map(|fence| Fenced {
+            .or_else(|| group.tag(blue_green::seen::topology::SERVICE).map(str::to_owned)),
+        fence: Fence::of(group).map(|fence| Fenced {
             means: told(&fence, running),
             execution: fence.execution,
             image: fence.image,

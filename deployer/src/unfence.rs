@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use blue_green::journal::{BUILD, Marks, NO_FENCE};
-use blue_green::topology::{TargetGroup, Topology};
+use blue_green::release::fence::{BUILD, Fence, NO_FENCE};
+use blue_green::seen::topology::{TargetGroup, Topology};
 use comfy_table::Cell;
 use dialoguer::Confirm;
 
@@ -28,7 +28,7 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
         let known = known.join(", ");
         return Err(Failure::Usage(format!("--group {wanted} is no target group of {}; there are {known}", topology.name)));
     }
-    let fenced: Vec<_> = groups.into_iter().filter_map(|group| Some((group, Marks::of(group).fence?))).collect();
+    let fenced: Vec<_> = groups.into_iter().filter_map(|group| Some((group, Fence::of(group)?))).collect();
     if fenced.is_empty() {
         output::print(&format_args!("{} has no fence: nothing to take off\n", topology.name))?;
         return Ok(Exit::Done);
@@ -48,7 +48,7 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
         table.add_row(cells);
     }
     output::step(&table.to_string());
-    if !args.yes && !confirmed()? {
+    if !args.yes && !confirmed("Take it off? From then on any execution may promote what runs there", "taking a fence off")? {
         output::print(&format_args!("the fence stays\n"))?;
         return Ok(Exit::Done);
     }
@@ -72,12 +72,15 @@ fn unchanged(shown: &[&TargetGroup], fresh: &Topology) -> Result<(), Refused> {
     Ok(())
 }
 
-fn confirmed() -> Result<bool, Failure> {
+/// Asks a person.
+///
+/// # Errors
+/// Where nobody is there to be asked.
+pub fn confirmed(prompt: &str, what: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        let what = "taking a fence off must be confirmed, and this is not a terminal; pass --yes where you are sure";
-        return Err(Failure::Usage(what.to_owned()));
+        let what = format!("{what} must be confirmed, and this is not a terminal; pass --yes where you are sure");
+        return Err(Failure::Usage(what));
     }
-    let prompt = "Take it off? From then on any execution may promote what runs there";
     let answer = Confirm::new().with_prompt(prompt).default(false).interact();
     answer.map_err(|error| Failure::System(format!("the question could not be asked ({error}); pass --yes where you are sure")))
 }

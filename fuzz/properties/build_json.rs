@@ -1,7 +1,7 @@
 //! build.json: the codes come in, everything else stays, and a second time changes nothing.
 
-use blue_green::build_file::{BuildFile, TAG};
-use blue_green::parameters::is_image_tag;
+use blue_green::asked::build_file::{BuildFile, TAG};
+use blue_green::asked::parameters::is_image_tag;
 use serde_json::Value;
 
 use super::assert_readable;

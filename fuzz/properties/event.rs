@@ -1,6 +1,6 @@
 //! Events: whatever holds a readable job id is that job, so that it can be failed; nothing else is a job.
 
-use blue_green::event::{Invocation, decode};
+use blue_green::asked::event::{Invocation, decode};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

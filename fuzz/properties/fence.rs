@@ -1,7 +1,7 @@
 //! The fence: what is read survives being written and read again, and what is written fits a tag.
 
-use blue_green::journal::{Fence, MAX_ID, is_word};
-use blue_green::parameters::is_image_tag;
+use blue_green::asked::parameters::is_image_tag;
+use blue_green::release::journal::{Fence, MAX_ID, is_word};
 use jiff::Timestamp;
 
 use super::assert_fits_a_tag;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::journal::{BUILD, FLIP, Flip, FlipId, MAX_ID, Marks, PAST, Past, group_mark, is_word};
+use blue_green::release::journal::{BUILD, FLIP, Flip, FlipId, MAX_ID, Marks, PAST, Past, group_mark, is_word};
 use jiff::Timestamp;
 
 use super::assert_fits_a_tag;

@@ -1,7 +1,7 @@
 //! UserParameters: what is taken is legal and survives being written and read again, what is not is told.
 
-use blue_green::journal::{FlipId, is_execution, is_word};
-use blue_green::parameters::{Action, Parameters, is_image_tag, is_load_balancer_name};
+use blue_green::asked::parameters::{Action, Parameters, is_image_tag, is_load_balancer_name};
+use blue_green::release::journal::{FlipId, is_execution, is_word};
 use serde_json::json;
 
 use super::{assert_fits_a_tag, assert_readable};
@@ -34,7 +34,7 @@ fn written(parameters: &Parameters) -> String {
         },
         "MinCapacity": min_capacity,
         "Force": force,
-        "Ports": blue_green::ports::display(ports),
+        "Ports": blue_green::seen::ports::display(ports),
     });
     let promote_to = (!promote_to.is_empty()).then(|| promote_to.join(","));
     for (key, value) in [("PromoteTo", &promote_to), ("PromoteImage", promote_image), ("Execution", execution)] {

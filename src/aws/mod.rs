@@ -1,14 +1,9 @@
-//! All of the I/O: `observe`, `running` and `exposure` read, `apply` writes.
+//! All of the I/O, by service; what reads and what writes are files, and types, of their own.
 
-mod actions;
-pub mod apply;
 pub mod call;
-mod conditions;
-pub mod exposure;
+pub mod ecs;
+pub mod elb;
 pub mod failure;
-pub mod observe;
-pub mod running;
-mod sign_in;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The topology after a plan's writes: what AWS would hold.
 
 use blue_green::plan::{Plan, Write};
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 
 /// Makes one write.
 pub fn make(topology: &mut Topology, write: &Write) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use blue_green::plan::{Plan, Refusal, plan};
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
 
 use crate::after::after;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blue_green::topology::{
+use blue_green::seen::topology::{
     Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Target, TargetGroup, Topology, Weighted,
 };
 use proptest::prelude::*;

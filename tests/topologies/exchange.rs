@@ -1,11 +1,11 @@
 //! Any topology is refused with nothing to write, or after the flip every twin is exchanged, all else is as before, a second
 //! delivery finds nothing to do, and flipping back restores the first rules.
 
-use blue_green::parameters::{Action, Parameters};
+use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::plan::{Asker, Plan, Refusal, Write, plan};
-use blue_green::ports;
-use blue_green::topology::Topology;
-use blue_green::unfit::Unfit;
+use blue_green::seen::ports;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::subsequence;

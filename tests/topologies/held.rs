@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use blue_green::intent::Promotion;
-use blue_green::parameters::Parameters;
+use blue_green::asked::parameters::Parameters;
 use blue_green::plan::{Plan, Write};
-use blue_green::topology::{ActionKind, Forward, IS_PRODUCTION, Rule, Topology};
+use blue_green::release::intent::Promotion;
+use blue_green::seen::topology::{ActionKind, Forward, IS_PRODUCTION, Rule, Topology};
 
 use crate::after::{after, make};
 

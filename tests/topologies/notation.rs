@@ -15,10 +15,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blue_green::journal::{BUILD, FLIP, Fence, Flip, FlipId, PAST, Past};
-use blue_green::parameters::Parameters;
+use blue_green::asked::parameters::Parameters;
 use blue_green::plan::Asker;
-use blue_green::topology::{
+use blue_green::release::journal::{BUILD, FLIP, Fence, Flip, FlipId, PAST, Past};
+use blue_green::seen::topology::{
     Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Target, TargetGroup, Topology, Weighted,
 };
 use serde_json::{Value, json};

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use blue_green::parameters::Parameters;
+use blue_green::asked::parameters::Parameters;
 use blue_green::plan::{Asker, Plan, plan};
 use blue_green::report::{Report, would_flip};
-use blue_green::topology::Topology;
-use blue_green::twins::survey;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::survey;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

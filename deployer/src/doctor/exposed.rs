@@ -1,8 +1,8 @@
 //! Test ports that the whole internet may reach. Pure.
 
-use blue_green::aws::exposure::Exposure;
-use blue_green::ports::PortPair;
-use blue_green::topology::Topology;
+use blue_green::aws::elb::exposure::Exposure;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::topology::Topology;
 use serde_json::{Value, json};
 use shell_words::quote;
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::journal::Marks;
-use blue_green::labels::{Running, is_live};
-use blue_green::parameters::is_image_tag;
-use blue_green::safety::required;
-use blue_green::tags::close_undone;
-use blue_green::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
-use blue_green::twins::{Pair, Survey};
+use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::labels::Running;
+use blue_green::release::fence::Fence;
+use blue_green::release::guard::required;
+use blue_green::release::journal::Journal;
+use blue_green::seen::side::Side;
+use blue_green::seen::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
+use blue_green::seen::twins::{Pair, Survey};
+use jiff::Timestamp;
 
 use super::finding::Finding;
 use crate::codes::identifiers;
@@ -27,14 +29,13 @@ pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTree
     for pair in survey.pairs.keys() {
         let Some(groups) = groups_of(topology, pair) else { continue };
         findings.extend(identity(groups));
-        let half_done = Progress::half_done(topology, survey, pair).is_some();
-        let settled = labels_are_settled(topology, survey, pair);
+        let half_done = Progress::open(topology, survey, pair).is_some();
         for group in groups {
-            let live = is_live(survey, pair, &group.arn).filter(|_| settled);
+            let live = survey.is_live(pair, &group.arn).filter(|_| !half_done);
             findings.extend(of_group(topology, group, live, running.get(&group.arn)));
         }
         let [first, second] = groups;
-        match (is_live(survey, pair, &first.arn), is_live(survey, pair, &second.arn)) {
+        match (survey.is_live(pair, &first.arn), survey.is_live(pair, &second.arn)) {
             _ if half_done => {}
             (Some(true), Some(false)) => findings.extend(size(first, second, running)),
             (Some(false), Some(true)) => findings.extend(size(second, first, running)),
@@ -44,12 +45,37 @@ pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTree
     findings
 }
 
-/// Whether `IsProduction` may be brought in line with the rules. Not while a flip is half-done: what finishes it writes
-/// the labels. And not where a flip was undone by hand: until its journal ends, they are all that tells so, and a late
-/// copy of its event would make it again.
+/// How many free tags a group should have at least: fewer, and a few more flips have no room for their records.
+const FREE_TAGS: usize = 8;
+
+/// What is wrong with the records of flips: too little room, records that cannot be read, a flip that nobody goes on with.
 #[must_use]
-pub fn labels_are_settled(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> bool {
-    Progress::half_done(topology, survey, pair).is_none() && close_undone(topology, survey, pair).is_none()
+pub fn records(topology: &Topology, survey: &Survey<'_>, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for pair in survey.pairs.keys() {
+        let journal = Journal::of_pair(topology, pair);
+        for side in Side::BOTH {
+            let (arn, free) = (pair.arn(side), journal.free(side));
+            if free < FREE_TAGS {
+                let what = format!(
+                    "{} has room for {free} more tags: AWS takes 50 a target group, and a flip needs 4. Remove tags that nobody needs",
+                    topology.short(arn)
+                );
+                findings.push(Finding::warns(what, format!("aws elbv2 describe-tags --resource-arns {arn}")).by_looking());
+            }
+        }
+        for (side, key) in journal.unreadable() {
+            let name = topology.short(pair.arn(*side));
+            findings.push(Finding::notes(format!(
+                "tag {key} of {name} is no record that this version can read; it counts as absent"
+            )));
+        }
+        if let Some(stuck) = Progress::of(topology, survey, pair).filter(|progress| progress.is_stuck(now)) {
+            let command = format!("deployer close-flip --elb {}", topology.name);
+            findings.push(Finding::warns(format!("{}; it is older than 20 minutes", stuck.sentence(topology)), command));
+        }
+    }
+    findings
 }
 
 /// Labels that disagree with the listeners or with ECS: what `deployer status` warns of.
@@ -63,7 +89,7 @@ pub fn labels(group: &TargetGroup, live: Option<bool>, running: Option<&Running>
             let place = if live { "it is live" } else { "it is not live" };
             findings.push(Finding::warns(
                 format!("the {IS_PRODUCTION} tag of {} is {found}, but {place}", group.name),
-                mend::tag(&[&group.arn], IS_PRODUCTION, wanted),
+                mend::tag(&group.arn, IS_PRODUCTION, wanted),
             ));
         }
     }
@@ -76,7 +102,7 @@ pub fn labels(group: &TargetGroup, live: Option<bool>, running: Option<&Running>
                 "the {IMAGE} tag of {} is {tagged}, but its service {} runs {}{under_way}",
                 group.name, running.service, running.image
             ),
-            mend::tag(&[&group.arn], IMAGE, running.tag.as_deref().unwrap_or("IMAGE_TAG")),
+            mend::tag(&group.arn, IMAGE, running.tag.as_deref().unwrap_or("IMAGE_TAG")),
         ));
     }
     findings
@@ -93,7 +119,7 @@ fn identity(groups: [&TargetGroup; 2]) -> Vec<Finding> {
         let tag = group.identifier().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}"));
         Finding::blocks(
             format!("the {IDENTIFIER} tag of {} is {tag}; a pair has Code1 on one group and Code2 on the other", group.name),
-            mend::tag(&[&group.arn], IDENTIFIER, wanted),
+            mend::tag(&group.arn, IDENTIFIER, wanted),
         )
     });
     found.collect()
@@ -107,7 +133,7 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
         let found = running.map_or("no ECS service names it", |_| "its service had to be searched for");
         findings.push(Finding::warns(
             format!("{} has no {SERVICE} tag ({found}): a check before the approval cannot tell what runs there", group.name),
-            mend::tag(&[&group.arn], SERVICE, service),
+            mend::tag(&group.arn, SERVICE, service),
         ));
     }
     if !group.health_checks {
@@ -122,7 +148,7 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
             group.name
         )));
     }
-    if let Some(fence) = Marks::of(group).fence {
+    if let Some(fence) = Fence::of(group) {
         findings.push(Finding::warns(
             format!("{}: {}. This blocks everyone but execution {}", group.describe(), told(&fence, running), fence.execution),
             format!(
@@ -142,7 +168,7 @@ fn image(group: &TargetGroup, live: Option<bool>, running: Option<&Running>) -> 
     let found = group.image().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}, which no registry takes"));
     let what = format!("the {IMAGE} tag of {} is {found}", group.name);
     let runs = running.and_then(|running| running.tag.as_deref()).filter(|tag| is_image_tag(tag));
-    let mend = mend::tag(&[&group.arn], IMAGE, runs.unwrap_or("IMAGE_TAG"));
+    let mend = mend::tag(&group.arn, IMAGE, runs.unwrap_or("IMAGE_TAG"));
     Some(match (runs, live) {
         (Some(runs), _) => Finding::warns(format!("{what}; ECS runs {runs}"), mend),
         (None, Some(false)) => Finding::warns(what, mend),

@@ -1,10 +1,10 @@
 //! What is wrong with listeners and rules. Pure.
 
-use blue_green::pairs::untold;
-use blue_green::ports::PortPair;
-use blue_green::topology::{Serves, Topology};
-use blue_green::twins::{Pair, Side, Survey, Twin, survey};
-use blue_green::unfit::Unfit;
+use blue_green::seen::pairs::untold;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::topology::{Serves, Topology};
+use blue_green::seen::twins::{Pair, PortRule, Survey, Twin, survey};
+use blue_green::seen::unfit::Unfit;
 
 use super::finding::Finding;
 use crate::mend;
@@ -119,35 +119,28 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
 /// Whether all rules of a pair tell the same way round.
 fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Finding> {
     let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
-    let weights = |side: &Side<'_>| format!("{} forwards to {}", side.describe(), topology.weights(side.forward));
+    let weights = |side: &PortRule<'_>| format!("{} forwards to {}", side.describe(), topology.weights(side.forward));
     let serves = |live: &str, test: &str| {
         twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
     };
     let flip = Progress::of(topology, survey, pair);
-    if let Some(flip) = flip.as_ref().filter(|flip| flip.state == State::HalfDone) {
-        let to = topology.group(&flip.promoted).map_or(&flip.promoted, |group| &group.name);
-        let look = format!("deployer plan --elb {} --promote-to {to}", topology.name);
-        return Some(Finding::warns(flip.sentence(topology), look).by_looking());
-    }
-    for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
-        if serves(live, test) {
-            let flip = flip.as_ref().filter(|flip| flip.promoted != *live)?;
-            let (live, test) = (topology.describe(live), topology.describe(test));
-            let what = if flip.state == State::Undone {
-                format!(
-                    "flip {} of {} made {test} live, and somebody put the rules back since: {live} is live, while the labels still tell of \
-                     that flip. A check (\"Action\":\"check\") ends it too; the labels follow with the next one",
-                    flip.id, flip.time
-                )
-            } else {
-                format!(
-                    "flip {} of {} was to make {test} live, but {live} is: it was never made, or somebody moved the traffic by hand. Where \
-                     it is over for good, end it",
-                    flip.id, flip.time
-                )
-            };
-            return Some(Finding::warns(what, flip.end()));
+    let whole = [&pair.first, &pair.second].into_iter().find(|live| survey.serves(pair, live));
+    match (flip, whole) {
+        (Some(flip), _) if flip.state == State::InProgress => {
+            let to = topology.group(&flip.promoted).map_or(&flip.promoted, |group| &group.name);
+            let look = format!("deployer plan --elb {} --promote-to {to}", topology.name);
+            return Some(Finding::warns(flip.sentence(topology), look).by_looking());
         }
+        (Some(flip), Some(live)) if flip.state == State::Edited => {
+            return Some(Finding::notes(format!(
+                "the rules were changed after flip {} of {}, and not by a flip: {} is live. A later copy of that flip changes nothing",
+                flip.id,
+                flip.time,
+                topology.describe(live)
+            )));
+        }
+        (_, Some(_)) => return None,
+        (_, None) => {}
     }
     if let Some(mixed) = twins.iter().map(|twin| &twin.live).find(|side| side.forward.serves() == Serves::Mixed) {
         let heaviest = mixed.forward.targets.iter().max_by_key(|target| target.weight)?;
@@ -171,7 +164,7 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
     });
     let live = served.unwrap_or(&pair.first);
     let what = format!(
-        "the rules disagree about which version is live: {}; the load balancer is half-flipped, and no journal tells which way is meant. \
+        "the rules disagree about which version is live: {}; the load balancer is half-flipped, and no flip is in progress that tells which way is meant. \
          The command makes {} live everywhere, which {} serves",
         rules.join("; "),
         topology.describe(live),
@@ -194,7 +187,7 @@ fn settle(topology: &Topology, twins: &[&Twin<'_>], live: &str, test: &str) -> S
 }
 
 /// A rule that one command turns, where it holds nothing but a forward.
-fn turn(what: String, side: &Side<'_>, serving: &str, resting: &str) -> Finding {
+fn turn(what: String, side: &PortRule<'_>, serving: &str, resting: &str) -> Finding {
     match mend::forward(side.rule, serving, resting) {
         Some(mend) => Finding::blocks(what, mend),
         None => Finding::blocks(what, mend::show(side.rule)).by_looking(),
@@ -217,7 +210,7 @@ fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding 
 }
 
 /// A rule without a twin: it blocks where a flip would leave it behind.
-fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
+fn alone(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> Finding {
     let ports = survey.ports.iter().find(|ports| ports.live == side.port || ports.test == side.port);
     let other = ports.map_or(side.port, |ports| if ports.live == side.port { ports.test } else { ports.live });
     let mut served = side.forward.targets.iter().filter(|target| target.weight > 0).map(|target| target.group.as_str());
@@ -248,7 +241,7 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &Side<'_>) -> Finding {
     }
 }
 
-fn carried_action(side: &Side<'_>, carried: &blue_green::topology::Carried) -> Option<Finding> {
+fn carried_action(side: &PortRule<'_>, carried: &blue_green::seen::topology::Carried) -> Option<Finding> {
     if carried.settings.is_none() {
         let what = format!(
             "{} holds an action of type {}, which this version ({}) cannot write back unchanged: take a later version, or the action out",

@@ -8,15 +8,16 @@ pub mod listeners;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use blue_green::aws::exposure::Exposure;
+use blue_green::asked::parameters::{Action, Parameters};
+use blue_green::aws::elb::exposure::Exposure;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::journal::Marks;
-use blue_green::labels::{Running, is_live};
-use blue_green::parameters::{Action, Parameters};
-use blue_green::plan::{Asker, plan};
-use blue_green::ports::PortPair;
-use blue_green::topology::Topology;
-use blue_green::twins::{Pair, Survey, survey};
+use blue_green::plan::labels::Running;
+use blue_green::release::fence::Fence;
+use blue_green::release::id::Asker;
+use blue_green::report::foresee::foresee;
+use blue_green::seen::ports::PortPair;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{Pair, Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -87,10 +88,11 @@ pub struct Seen<'a> {
 pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
     let (mut findings, survey) = listeners::examine(seen.topology, seen.ports);
     findings.extend(groups::examine(seen.topology, survey.as_ref(), seen.running));
+    findings.extend(survey.iter().flat_map(|survey| groups::records(seen.topology, survey, now)));
     findings.extend(exposed::examine(seen.topology, seen.ports, seen.exposure, seen.doors));
     if let Some(survey) = survey.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Blocks)) {
         let next = survey.pairs.keys().filter_map(|pair| next(seen.topology, &survey, pair));
-        findings.extend(next.filter_map(|group| refused(seen, &group, now)));
+        findings.extend(next.filter_map(|group| refused(seen, &survey, &group, now)));
     }
     findings.sort_by_key(|finding| finding.severity);
     findings
@@ -98,22 +100,22 @@ pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
 
 /// The ARN of the group that the next flip makes live: that of a flip to be finished, else the one on the test port.
 fn next(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<String> {
-    if let Some(flip) = Progress::half_done(topology, survey, pair) {
+    if let Some(flip) = Progress::open(topology, survey, pair) {
         return Some(flip.promoted);
     }
-    let live = is_live(survey, pair, &pair.first)?;
+    let live = survey.is_live(pair, &pair.first)?;
     Some(if live { pair.second.clone() } else { pair.first.clone() })
 }
 
 /// The executions whose fences stand around what the next flip would make live.
 fn only_for(topology: &Topology, survey: &Survey<'_>) -> BTreeSet<String> {
     let groups = survey.pairs.keys().filter_map(|pair| next(topology, survey, pair));
-    groups.filter_map(|group| Some(Marks::of(topology.group(&group)?).fence?.execution)).collect()
+    groups.filter_map(|group| Some(Fence::of(topology.group(&group)?)?.execution)).collect()
 }
 
 /// What the flip itself says, so that nothing it would refuse for goes unmentioned.
-fn refused(seen: &Seen<'_>, test: &str, now: Timestamp) -> Option<Finding> {
-    let fence = Marks::of(seen.topology.group(test)?).fence;
+fn refused(seen: &Seen<'_>, survey: &Survey<'_>, test: &str, now: Timestamp) -> Option<Finding> {
+    let fence = Fence::of(seen.topology.group(test)?);
     let asked = Parameters {
         elb_name: seen.topology.name.clone(),
         action: Action::Check,
@@ -125,7 +127,9 @@ fn refused(seen: &Seen<'_>, test: &str, now: Timestamp) -> Option<Finding> {
         force: false,
         ports: seen.ports.to_vec(),
     };
-    let refusal = plan(seen.topology, &asked, &Asker::new(&asked, "doctor"), now).err()?;
+    // The table for a flip that nobody has seen: the fence's own execution may have flipped before.
+    let asker = Asker::new(None, &asked.promote_to, "doctor");
+    let refusal = foresee(seen.topology, survey, &asked, &asker, now).err()?;
     let look = format!("deployer plan --elb {} --promote-to {}", seen.topology.name, seen.topology.group(test)?.name);
     Some(Finding::blocks(in_options(&refusal.to_string()), look).by_looking())
 }

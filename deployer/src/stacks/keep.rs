@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blue_green::topology::Topology;
+use blue_green::seen::topology::Topology;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::exit::Failure;

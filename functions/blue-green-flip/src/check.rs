@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use blue_green::intent::Promotion;
-use blue_green::journal::{BUILD, FLIP};
-use blue_green::labels::{self, Running};
-use blue_green::plan::{Refusal, Write, plan};
-use blue_green::report::{self, Report};
-use blue_green::topology::Topology;
-use blue_green::twins::survey;
+use blue_green::plan::Write;
+use blue_green::plan::labels::{self, Running};
+use blue_green::release::fence::BUILD;
+use blue_green::report::foresee::{Foreseen, foresee};
+use blue_green::report::not_made::NotMade;
+use blue_green::report::would::{Would, would_flip};
+use blue_green::report::{Report, Sides};
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::survey;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
@@ -20,11 +22,11 @@ use crate::request::{Reading, Request};
 /// # Errors
 /// A [`Failure`]: a refusal is what the approver must see before approving. It tells the labels that were written.
 pub async fn check(request: &Request) -> Result<Report, Failure> {
-    let seen = request.observe(&request.reader).await?;
+    let seen = request.look(None).await?;
     let running = running(request, &seen.topology).await?;
     let mut written = Vec::new();
     let would = match bring_in_line(request, &seen, &running, &mut written).await {
-        Ok(topology) => would_flip(request, &topology, &running, &written).map_err(Failure::from),
+        Ok(topology) => would(request, &topology, &running, &written).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     would.map_err(|failure| match written.is_empty() {
@@ -64,39 +66,42 @@ async fn bring_in_line(
     }
 }
 
-/// Leaves out the end of a fence or of a journal that is not the one that was judged: while ECS was read, another build
-/// or another flip may have put its own. So where one is to end, the tags are read again, and that reading counts.
+/// Leaves out the end of a fence that is not the one that was judged: while ECS was read, another build may have put its
+/// own. So where one is to end, the tags are read again, and that reading counts.
 async fn still_meant(request: &Request, judged: &Topology, mut writes: Vec<Write>) -> Result<(Topology, Vec<Write>), Failure> {
-    let ends = |write: &Write| match write {
-        Write::Tag { groups, tags, .. } => {
-            let keys = [BUILD, FLIP].into_iter().filter(|key| tags.contains_key(*key));
-            keys.flat_map(|key| groups.iter().map(move |arn| (arn.clone(), key))).collect()
-        }
-        Write::Actions { .. } => Vec::new(),
+    let ended = |write: &Write| match write {
+        Write::Tag { group, tags, .. } => tags.iter().any(|(key, _)| key == BUILD).then(|| group.clone()),
+        Write::Untag { .. } | Write::Actions { .. } => None,
     };
-    if writes.iter().all(|write| ends(write).is_empty()) {
+    if writes.iter().all(|write| ended(write).is_none()) {
         return Ok((judged.clone(), writes));
     }
     let now = request.reader.again(judged).await?;
-    let value = |topology: &Topology, arn: &str, key: &str| topology.group(arn).and_then(|group| group.tags.get(key).cloned());
-    writes.retain(|write| ends(write).iter().all(|(arn, key)| value(judged, arn, key) == value(&now, arn, key)));
+    let fence = |topology: &Topology, arn: &str| topology.group(arn).and_then(|group| group.tags.get(BUILD).cloned());
+    writes.retain(|write| ended(write).is_none_or(|arn| fence(judged, &arn) == fence(&now, &arn)));
     Ok((now, writes))
 }
 
 /// What a flip would do.
-fn would_flip(
+fn would(
     request: &Request,
     topology: &Topology,
     running: &BTreeMap<String, Running>,
     written: &[String],
-) -> Result<Report, Refusal> {
+) -> Result<Report, NotMade> {
     let Request { asked, asker, .. } = request;
-    let plan = plan(topology, asked, asker, Timestamp::now())?;
     let found = survey(topology, &asked.ports)?;
-    let mut sentences = vec![report::would_flip(topology, &found, &plan)];
+    let Foreseen { plan, would } = foresee(topology, &found, asked, asker, Timestamp::now())?;
+    let mut sentences = vec![would_flip(topology, &found, &plan, &would)];
     sentences.extend(written.iter().map(|write| format!("Label brought in line: {write}.")));
-    sentences.extend(plan.promotions.iter().map(|promotion| really(topology, promotion, running)));
-    Ok(Report::of_check(asker.flip.as_str(), topology, &found, &plan.promotions, sentences.join(" ")))
+    sentences.extend(would.iter().map(|would| really(topology, &would.sides(), running)));
+    let now = |would: &Would| match found.is_live(&would.pair, would.pair.arn(would.live)) {
+        Some(true) => would.sides(),
+        // Where the rules disagree, as it was before the flip that left them so.
+        Some(false) | None => Sides { live: would.sides().test, test: would.sides().live },
+    };
+    let sides: Vec<Sides> = would.iter().map(now).collect();
+    Ok(Report::new(asker.flip.as_str(), topology, &sides, false, &sentences.join(" ")))
 }
 
 /// What runs behind every group that has a `Service` tag.
@@ -107,7 +112,7 @@ async fn running(request: &Request, topology: &Topology) -> Result<BTreeMap<Stri
 }
 
 /// What ECS says of both sides, for the approver.
-fn really(topology: &Topology, promotion: &Promotion, running: &BTreeMap<String, Running>) -> String {
+fn really(topology: &Topology, sides: &Sides, running: &BTreeMap<String, Running>) -> String {
     let of = |arn: &String| {
         let name = topology.short(arn);
         match running.get(arn) {
@@ -116,5 +121,5 @@ fn really(topology: &Topology, promotion: &Promotion, running: &BTreeMap<String,
             None => format!("what {name} runs is not known to ECS by its Service tag"),
         }
     };
-    format!("By ECS, {}, {}.", of(&promotion.promoted), of(&promotion.retired))
+    format!("By ECS, {}, {}.", of(&sides.live), of(&sides.test))
 }

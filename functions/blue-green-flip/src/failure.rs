@@ -1,77 +1,57 @@
 //! Why a job failed, for the pipeline and for a person.
 
 use aws_sdk_codepipeline::types::FailureType;
+use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::aws::observe::ReadError;
-use blue_green::plan::Refusal;
-use blue_green::safety::Blocked;
-use blue_green::unfit::Unfit;
+use blue_green::release::record::{Closing, Reason};
+use blue_green::release::refusal::Refusal;
+use blue_green::report::not_made::NotMade;
+use blue_green::seen::unfit::Unfit;
 use thiserror::Error;
 
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// The set-up or the parameters are wrong; this delivery changed no rule.
-    #[error("{unfit}. {}", apart(.split))]
-    Unfit {
-        /// What is wrong.
-        unfit: Unfit,
-        /// Each rule, where an earlier delivery or flip left them apart.
+    /// The flip was not made; this delivery changed no rule of its own.
+    #[error("{why}. {}{}", apart(.split), late(*.recorded))]
+    NotMade {
+        /// Why.
+        why: NotMade,
+        /// Each rule, where the rules of a pair do not all say the same.
         split: Vec<String>,
+        /// Whether the job could be closed in the records.
+        recorded: bool,
     },
-    /// The flip was refused; this delivery changed no rule, unless to finish what came after an earlier one.
-    #[error("refused: {}. {}{}", joined(.reasons), others(.finished), if .finished.is_empty() || !.split.is_empty() { apart(.split) } else { String::new() })]
-    Blocked {
-        /// Every reason.
-        reasons: Vec<Blocked>,
-        /// What came after it and was half-done, and was finished.
-        finished: Vec<String>,
-        /// Each rule, where an earlier flip left them apart.
-        split: Vec<String>,
-    },
-    /// The flip was refused when it had begun to move the rules, and what had moved was taken back.
-    #[error("refused: {}. An earlier try had moved some rules; {}: {}.", joined(.reasons), withdrawn(.open), .states.join("; "))]
-    Withdrawn {
-        /// Every reason.
-        reasons: Vec<Blocked>,
+    /// An earlier delivery of this job was answered: the same answer again.
+    #[error("job {} already failed at {}: {}. This copy of its event changed nothing. Rules now: {}", .closing.called, .closing.time, word(.closing.reason), .states.join("; "))]
+    Closed {
+        /// How it was closed.
+        closing: Closing,
         /// Each rule with the group it serves now.
         states: Vec<String>,
-        /// Whether rules are still to be set back.
-        open: bool,
     },
-    /// An AWS call failed before this delivery wrote a rule; an earlier one may have.
+    /// The flip was begun and taken back.
+    #[error("{cause}. The flip was undone. Rules now: {}. {}", .states.join("; "), cause.next())]
+    Undone {
+        /// Why.
+        cause: Cause,
+        /// Each rule with the group it serves now.
+        states: Vec<String>,
+    },
+    /// The flip was begun, and is neither made nor undone.
+    #[error("{cause}. The flip is in progress and not finished. Rules now: {}. Press Retry: it finishes the flip, or undoes it", .states.join("; "))]
+    Unfinished {
+        /// Why.
+        cause: Cause,
+        /// Each rule with the group it serves, as it was seen last.
+        states: Vec<String>,
+    },
+    /// An AWS call failed before this flip wrote a rule.
     #[error("{0}. This delivery changed no rule.")]
     Aws(#[from] AwsFailure),
-    /// An AWS call failed between the writes, and what had been written was taken back.
-    #[error("{cause}. Every rule was set back: {}.", .states.join("; "))]
-    TakenBack {
-        /// The call that failed.
-        cause: AwsFailure,
-        /// Each rule with the group it serves now.
-        states: Vec<String>,
-    },
-    /// An earlier delivery of this event ended it without a flip, and had begun to set rules back.
-    #[error("job {job} is over: an earlier delivery of it could not finish the flip and began to set the rules back; they are now: {}. {}", .states.join("; "), over_next(.open))]
-    Over {
-        /// The job's or the request's id.
-        job: String,
-        /// Each rule with the group it serves now.
-        states: Vec<String>,
-        /// Whether rules are still to be set back.
-        open: bool,
-    },
-    /// An AWS call failed between the writes, and the rules stay as they are.
-    #[error("{cause}. The flip is half-done: {}. {next}", .states.join("; "))]
-    HalfDone {
-        /// The call that failed.
-        cause: AwsFailure,
-        /// Each rule with the group it serves, as far as that is known.
-        states: Vec<String>,
-        /// What the next delivery or approval will do.
-        next: String,
-        /// Whether the next delivery of the event can do it.
-        open: bool,
-    },
+    /// Several pairs, and not all were flipped.
+    #[error("{}", .0.iter().map(|(pair, end)| format!("{pair}: {end}")).collect::<Vec<_>>().join(" | "))]
+    Several(Vec<(String, PairEnd)>),
     /// A check failed after it had brought labels in line.
     #[error("{cause} Labels brought in line before: {}.", .labels.join("; "))]
     Labelled {
@@ -80,73 +60,110 @@ pub enum Failure {
         /// The tags that were written.
         labels: Vec<String>,
     },
-    /// Somebody else wrote at the same time.
-    #[error("somebody else changed the rules during this flip ({by}): {}. Look at who did, then approve again", .states.join("; "))]
-    Conflict {
-        /// The other flip, or `no other flip is in the journal`.
-        by: String,
-        /// Each rule that is not as it was written.
-        states: Vec<String>,
-    },
+}
+
+/// How one of several pairs ended.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PairEnd {
+    /// Its flip was made, or it was live already.
+    #[error("live")]
+    Made,
+    /// It was not made.
+    #[error(transparent)]
+    Failed(Box<Failure>),
+}
+
+/// Why a flip that was begun was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Cause {
+    /// An AWS call failed.
+    #[error("{0}")]
+    Aws(AwsFailure),
+    /// The guard refuses to go on.
+    #[error("refused after some rules had moved: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Refusal>),
+    /// The set-up changed meanwhile.
+    #[error("{0}")]
+    Setup(Unfit),
+    /// Somebody else keeps changing the rules.
+    #[error(
+        "the rules changed during this flip, and not by another flip. Find the caller in CloudTrail (ModifyRule, ModifyListener)"
+    )]
+    Conflict,
+    /// An earlier delivery began to take it back.
+    #[error("an earlier delivery of this flip began to undo it")]
+    Earlier,
+    /// There was no time left.
+    #[error("the function's time was up")]
+    Time,
+}
+
+impl Cause {
+    fn kind(&self) -> FailureType {
+        match self {
+            Self::Aws(failure) => kind_of(failure.class),
+            Self::Time => FailureType::SystemUnavailable,
+            Self::Setup(_) => FailureType::ConfigurationError,
+            Self::Refused(_) | Self::Conflict | Self::Earlier => FailureType::JobFailed,
+        }
+    }
+
+    fn next(&self) -> &'static str {
+        match self {
+            Self::Conflict => "Then approve again",
+            Self::Aws(_) | Self::Refused(_) | Self::Setup(_) | Self::Earlier | Self::Time => {
+                "When the reason is gone, press Retry or approve again"
+            }
+        }
+    }
 }
 
 impl Failure {
-    /// Whether another delivery of the same event may succeed.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Aws(cause) => cause.class == Class::Transient,
-            Self::HalfDone { open, .. } | Self::Over { open, .. } | Self::Withdrawn { open, .. } => *open,
-            Self::Labelled { cause, .. } => cause.may_pass(),
-            Self::Unfit { .. } | Self::Blocked { .. } | Self::TakenBack { .. } | Self::Conflict { .. } => false,
-        }
-    }
-
-    /// Whether the job ends without a note on the groups that it is over: nothing was read, or written.
-    #[must_use]
-    pub fn is_unnoted(&self) -> bool {
-        match self {
-            Self::Unfit { .. } | Self::Aws(_) => true,
-            Self::Labelled { cause, .. } => cause.is_unnoted(),
-            Self::Blocked { .. }
-            | Self::Withdrawn { .. }
-            | Self::TakenBack { .. }
-            | Self::Over { .. }
-            | Self::HalfDone { .. }
-            | Self::Conflict { .. } => false,
-        }
-    }
-
     /// The failure type that CodePipeline shows.
     #[must_use]
     pub fn kind(&self) -> FailureType {
         match self {
-            Self::Unfit { .. } => FailureType::ConfigurationError,
-            Self::Blocked { .. } | Self::Withdrawn { .. } | Self::Over { .. } | Self::Conflict { .. } => FailureType::JobFailed,
+            Self::NotMade { why: NotMade::Setup(_), .. } => FailureType::ConfigurationError,
+            Self::NotMade { .. } | Self::Closed { .. } => FailureType::JobFailed,
+            Self::Undone { cause, .. } | Self::Unfinished { cause, .. } => cause.kind(),
+            Self::Aws(failure) => kind_of(failure.class),
             Self::Labelled { cause, .. } => cause.kind(),
-            Self::Aws(cause) | Self::TakenBack { cause, .. } | Self::HalfDone { cause, .. } => match cause.class {
-                Class::Permission => FailureType::PermissionError,
-                Class::Transient => FailureType::SystemUnavailable,
-                Class::NotFound | Class::Permanent => FailureType::JobFailed,
-            },
+            Self::Several(ends) => {
+                let failed = ends.iter().find_map(|(_, end)| match end {
+                    PairEnd::Made => None,
+                    PairEnd::Failed(failure) => Some(failure.kind()),
+                });
+                failed.unwrap_or(FailureType::JobFailed)
+            }
         }
+    }
+
+    /// A failure before anything was decided.
+    #[must_use]
+    pub fn setup(unfit: Unfit, split: Vec<String>) -> Self {
+        Self::NotMade { why: NotMade::Setup(unfit), split, recorded: true }
     }
 }
 
-fn over_next(open: &bool) -> &'static str {
-    if *open { "Another delivery of this job sets the rest back" } else { "Press Retry or approve again for a new flip" }
+fn kind_of(class: Class) -> FailureType {
+    match class {
+        Class::Permission => FailureType::PermissionError,
+        Class::Transient => FailureType::SystemUnavailable,
+        Class::NotFound | Class::Permanent => FailureType::JobFailed,
+    }
 }
 
-fn joined(reasons: &[Blocked]) -> String {
-    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn others(finished: &[String]) -> String {
-    if finished.is_empty() { String::new() } else { format!("The rules were apart: finished {}. ", finished.join(" and ")) }
-}
-
-fn withdrawn(open: &bool) -> &'static str {
-    if *open { "another delivery of this job sets them back, and they are now" } else { "every rule was set back" }
+/// A reason of a closed job for a person.
+fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Made | Reason::NoOp => "made",
+        Reason::Refused => "the flip was refused",
+        Reason::Outdated => "a later flip came after it",
+        Reason::Undone => "the flip was begun and undone",
+        Reason::Edited => "the flip had been made and the rules were changed by other means",
+        Reason::Conflict => "the rules changed while the flip was made",
+        Reason::Setup => "the load balancer's set-up did not allow it",
+    }
 }
 
 fn apart(split: &[String]) -> String {
@@ -157,18 +174,19 @@ fn apart(split: &[String]) -> String {
     }
 }
 
+fn late(recorded: bool) -> &'static str {
+    if recorded { "" } else { " It could not be recorded that this job failed: a late copy of its event may flip." }
+}
+
 impl From<Unfit> for Failure {
     fn from(unfit: Unfit) -> Self {
-        Self::Unfit { unfit, split: Vec::new() }
+        Self::setup(unfit, Vec::new())
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Unfit(unfit) => unfit.into(),
-            Refusal::Blocked(reasons) => Self::Blocked { reasons, finished: Vec::new(), split: Vec::new() },
-        }
+impl From<NotMade> for Failure {
+    fn from(why: NotMade) -> Self {
+        Self::NotMade { why, split: Vec::new(), recorded: true }
     }
 }
 

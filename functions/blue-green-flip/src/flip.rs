@@ -1,157 +1,295 @@
-//! A flip: observe, plan, apply, verify.
+//! A flip: one loop. Each turn looks at what is there, decides, and does that. Whether it worked is what the next turn sees.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::back::{begun, current, open_after, taken_back};
-use blue_green::intent::Promotion;
-use blue_green::plan::{Plan, Refusal, Write, plan};
+use blue_green::plan::look::{Looked, look};
+use blue_green::plan::{Labels, Plan, compose};
+use blue_green::release::decide::{Memory, Row, Turn, Why};
+use blue_green::release::id::Digest;
+use blue_green::release::invocation::Invocation;
+use blue_green::release::several::{Decision, Member, decide_all};
+use blue_green::release::times::WAIT;
 use blue_green::report::Report;
-use blue_green::safety::Blocked;
-use jiff::Timestamp;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{Survey, survey};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::back::{give_up, note_over, set_back};
-use crate::failure::Failure;
-use crate::others::finish_others;
+use crate::apply::{self, Applied};
+use crate::ends::{self, End};
+use crate::failure::{Cause, Failure};
 use crate::request::{Reading, Request};
-use crate::states::{split, states};
-use crate::verify::verify;
+
+/// How often tags may be denied before that counts: IAM takes changes over with a delay.
+const DENIALS: u8 = 2;
+
+/// What a flip has come to while its loop runs.
+pub struct Flip<'a> {
+    pub request: &'a Request,
+    /// What this invocation wrote.
+    pub invocation: Invocation,
+    /// What was seen last.
+    pub seen: Option<Topology>,
+    /// How many rules were written.
+    pub rules: usize,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+    /// Whether labels are written.
+    pub labels: Labels,
+    /// Why the flip is being taken back, where it is.
+    pub cause: Option<Cause>,
+    /// The last call that failed.
+    pub failure: Option<AwsFailure>,
+    /// How often a record was denied in a row.
+    denials: u8,
+    /// How often a look has shown what may only be late, in a row.
+    doubts: u32,
+}
+
+/// What a turn of the loop leads to.
+enum Next {
+    /// Look again, after a pause.
+    Look(Duration),
+    /// The job is answered.
+    End(Result<Report, Failure>),
+}
 
 /// Makes the flip that is asked for.
 ///
 /// # Errors
 /// A [`Failure`] that says what was found, what was expected and how the rules are now.
-pub async fn flip(request: &Request) -> Result<Report, Failure> {
-    let mut halfway: Option<Halfway> = None;
-    let mut doubted = false;
-    loop {
-        let seen = match (request.observe(&request.reader).await, halfway.take()) {
-            (Ok(seen), _) => seen,
-            (Err(failure), None) => return Err(failure),
-            (Err(failure), Some(halfway)) => {
-                tracing::error!(reason = %failure, "could not go on");
-                return give_up(request, halfway).await;
-            }
+pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topology>) {
+    let mut flip = Flip::new(request);
+    let result = loop {
+        let reading = match request.look(flip.seen.as_ref()).await {
+            Ok(reading) => reading,
+            Err(error) => break Err(flip.unreadable(error).await),
         };
-        tracing::info!(listeners = seen.topology.listeners.len(), groups = seen.topology.groups.len(), "observed");
-        let plan = match plan(&seen.topology, &request.asked, &request.asker, Timestamp::now()) {
-            Ok(plan) => plan,
-            // Rules and tags are read side by side: another delivery may have written in between.
-            Err(refusal) if !doubted && is_undone(&refusal) => {
-                doubted = true;
+        match flip.turn(reading).await {
+            Next::Look(pause) => tokio::time::sleep(pause).await,
+            Next::End(result) => break result,
+        }
+        if request.is_late() {
+            let cause = flip.failure.clone().map_or(Cause::Time, Cause::Aws);
+            break Err(flip.stopped(cause).await);
+        }
+    };
+    (result, flip.seen)
+}
+
+impl<'a> Flip<'a> {
+    fn new(request: &'a Request) -> Self {
+        Self {
+            request,
+            invocation: Invocation::default(),
+            seen: None,
+            rules: 0,
+            notes: Vec::new(),
+            labels: Labels::Written,
+            cause: None,
+            failure: None,
+            denials: 0,
+            doubts: 0,
+        }
+    }
+
+    /// One turn: what is seen is decided on, and that is done.
+    async fn turn(&mut self, mut reading: Reading) -> Next {
+        self.invocation.complete(&mut reading.topology);
+        loop {
+            let Reading { topology, until, has_health } = &reading;
+            let found = match survey(topology, &self.request.asked.ports) {
+                Ok(found) => found,
+                Err(unfit) => return Next::End(Err(ends::setup(self, topology, unfit))),
+            };
+            let looked = look(topology, &found, &self.request.asked, &self.request.asker, Timestamp::now());
+            let looked = match looked {
+                Ok(looked) => looked,
+                Err(unfit) => return Next::End(Err(ends::setup(self, topology, unfit))),
+            };
+            for looked in &looked {
+                self.invocation.look(&found, &looked.pair, &looked.member.view, Instant::now());
+            }
+            let decision = self.decide(&looked);
+            if let Decision::Wait = decision
+                && self.need_not_wait(&looked)
+            {
                 continue;
             }
-            Err(refusal) => return Err(refused(request, &seen, refusal).await),
+            if needs_guard(&decision) && !has_health {
+                let health = match self.request.reader.health(topology.clone()).await {
+                    Ok(health) => health,
+                    Err(failure) => return Next::End(Err(self.unreadable(failure.into()).await)),
+                };
+                reading = Reading { topology: health, until: *until, has_health: true };
+                continue;
+            }
+            self.seen = Some(topology.clone());
+            return self.act(topology, &found, &looked, decision, *until).await;
+        }
+    }
+
+    fn decide(&mut self, looked: &[Looked]) -> Decision {
+        let members: Vec<Member> = looked.iter().map(|looked| looked.member.clone()).collect();
+        let memory: Vec<Memory> = looked.iter().map(|looked| self.invocation.of(&looked.pair)).collect();
+        let decision = decide_all(&members, &memory);
+        tracing::info!(decision = %ends::describe(&decision), "decided");
+        decision
+    }
+
+    /// How long other jobs' plans may still be applied; nothing where no other job wrote a record lately.
+    fn need_not_wait(&mut self, looked: &[Looked]) -> bool {
+        looked.iter().for_each(|looked| self.invocation.waited(&looked.pair));
+        self.wait(looked).is_zero()
+    }
+
+    fn wait(&self, looked: &[Looked]) -> Duration {
+        let job = Digest::of(&self.request.asker.job);
+        let last = looked.iter().filter_map(|looked| looked.member.view.journal.last_of_others(&job)).max();
+        let Some(last) = last else { return Duration::ZERO };
+        let wait = SignedDuration::try_from(WAIT).unwrap_or_default();
+        let left = wait - Timestamp::now().duration_since(last);
+        Duration::try_from(left).unwrap_or_default().min(WAIT)
+    }
+
+    async fn act(
+        &mut self,
+        topology: &Topology,
+        found: &Survey<'_>,
+        looked: &[Looked],
+        decision: Decision,
+        until: Instant,
+    ) -> Next {
+        match decision {
+            Decision::Wait => {
+                let wait = self.wait(looked);
+                tracing::info!(seconds = wait.as_secs(), "waiting for other jobs' plans to end");
+                Next::Look(wait)
+            }
+            Decision::Answer(turns) => {
+                Next::End(ends::end(self, &End { topology, survey: found, looked, turns: &turns, recorded: true }))
+            }
+            Decision::Apply { turns, ends } => {
+                self.note_cause(looked, &turns);
+                let plan = compose(topology, found, looked, &turns, self.labels);
+                let (plan, doubted) = apply::without_doubts(plan, looked, &self.invocation);
+                if plan.is_empty() && doubted {
+                    return self.doubt();
+                }
+                self.doubts = 0;
+                self.keep_notes(&plan);
+                let applied = apply::apply(self, topology, looked, &plan, until).await;
+                let recorded = matches!(applied, Applied::Done);
+                let closes = ends.as_ref().map(|turns| End { topology, survey: found, looked, turns, recorded });
+                self.after(applied, closes).await
+            }
+        }
+    }
+
+    /// What a look shows may only be late: looks again soon, at growing distances.
+    fn doubt(&mut self) -> Next {
+        self.doubts += 1;
+        Next::Look(Duration::from_millis(50) * 2_u32.pow(self.doubts.min(4)))
+    }
+
+    /// What comes after the writes: the answer, another look, or the end.
+    async fn after(&mut self, applied: Applied, closes: Option<End<'_>>) -> Next {
+        match (applied, closes) {
+            (Applied::Done, Some(end)) => Next::End(ends::end(self, &end)),
+            (Applied::Done, None) => {
+                self.denials = 0;
+                Next::Look(Duration::ZERO)
+            }
+            (Applied::Rule(failure), _) => {
+                self.failure = Some(failure);
+                Next::Look(Duration::ZERO)
+            }
+            (Applied::Tags(failure), closes) => {
+                let for_good = matches!(failure.class, Class::NotFound | Class::Permanent);
+                self.denials += u8::from(failure.class == Class::Permission);
+                self.failure = Some(failure.clone());
+                if !for_good && self.denials < DENIALS {
+                    return Next::Look(Duration::ZERO);
+                }
+                // A job that fails anyway fails with its reason, also where that could not be recorded.
+                match closes.filter(|end| ends::fails(end.turns)) {
+                    Some(end) => Next::End(ends::end(self, &end)),
+                    None => Next::End(Err(self.stopped(Cause::Aws(failure)).await)),
+                }
+            }
+        }
+    }
+
+    /// Why a flip is taken back is known when that begins, and told when it ends.
+    fn note_cause(&mut self, looked: &[Looked], turns: &[(usize, Turn)]) {
+        for (index, turn) in turns {
+            if let (Turn::Set { row: Row::R3c, .. }, None, Some(looked)) = (turn, &self.cause, looked.get(*index)) {
+                self.cause = Some(self.cause_of(looked));
+            }
+        }
+    }
+
+    fn cause_of(&self, looked: &Looked) -> Cause {
+        let (view, memory) = (&looked.member.view, self.invocation.of(&looked.pair));
+        let refusals = || {
+            let (on, _) = view.journal.newest()?;
+            let own = |execution: &str| looked.member.ask.execution.as_deref() == Some(execution);
+            Some(view.shared.clone().into_iter().chain(view.refusals(on, own)).collect::<Vec<_>>()).filter(|all| !all.is_empty())
         };
-        tracing::info!(writes = plan.phases().iter().map(|(_, writes)| writes.len()).sum::<usize>(), "planned");
-        let Err(Stopped { cause, moved }) = apply(request, seen.until, &plan).await else {
-            return verify(request, &seen, &plan).await;
-        };
-        let begun = moved || !current(&seen.topology, &request.asked, &plan.promotions, &request.asker).is_empty();
-        if cause.class == Class::Transient && !request.is_late() {
-            tracing::warn!(reason = %cause, "not applied in time; reading again");
-            halfway = begun.then_some(Halfway { seen, plan, cause });
-        } else if begun {
-            return give_up(request, Halfway { seen, plan, cause }).await;
-        } else {
-            if cause.class != Class::Transient {
-                note_over(request, &seen).await;
-            }
-            return Err(Failure::Aws(cause));
+        match (&self.failure, &view.setup) {
+            _ if memory.conflict => Cause::Conflict,
+            (Some(failure), _) if memory.cannot_write => Cause::Aws(failure.clone()),
+            (_, Some(unfit)) => Cause::Setup(unfit.clone()),
+            _ => refusals().map_or(Cause::Earlier, Cause::Refused),
         }
     }
-}
 
-/// A flip of which rules may have been written, and others not.
-pub struct Halfway {
-    pub seen: Reading,
-    pub plan: Plan,
-    pub cause: AwsFailure,
-}
-
-fn is_undone(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Blocked(blocked) if blocked.iter().any(|reason| matches!(reason, Blocked::Undone { .. })))
-}
-
-/// A refusal, told with the state of the rules where an earlier delivery left them apart. A job that ends so is
-/// remembered as over; where it was over, the way back that an earlier delivery began is finished; where another
-/// flip came after it and the rules are apart, that one is finished; and where this flip itself had begun to move the
-/// rules and the promoted group must not have them any more, they are set back.
-async fn refused(request: &Request, seen: &Reading, refusal: Refusal) -> Failure {
-    let reasons = match refusal {
-        Refusal::Unfit(unfit) => return Failure::Unfit { unfit, split: split(&seen.topology, &request.asked) },
-        Refusal::Blocked(reasons) => reasons,
-    };
-    let (asked, asker) = (&request.asked, &request.asker);
-    if reasons.iter().any(|reason| matches!(reason, Blocked::Over { .. })) {
-        let promotions = taken_back(&seen.topology, asked, asker);
-        if promotions.is_empty() {
-            return Failure::Blocked { reasons, finished: Vec::new(), split: split(&seen.topology, asked) };
-        }
-        let (states, open) = back(request, seen, &promotions).await;
-        return Failure::Over { job: asker.delivery.clone(), states, open };
-    }
-    let begun = begun(&seen.topology, asked, asker);
-    if !begun.is_empty() && reasons.iter().all(Blocked::is_of_promoted) {
-        let (states, open) = back(request, seen, &begun).await;
-        return Failure::Withdrawn { reasons, states, open };
-    }
-    let mut apart = split(&seen.topology, asked);
-    let superseded = reasons.iter().any(|reason| matches!(reason, Blocked::Superseded { .. }));
-    let open = if superseded { open_after(&seen.topology, asked, asker, Timestamp::now()) } else { Vec::new() };
-    let mut finished = finish_others(request, seen, &open).await;
-    if !finished.is_empty() {
-        match request.reader.again(&seen.topology).await {
-            Ok(now) if open_after(&now, asked, asker, Timestamp::now()).is_empty() => apart = split(&now, asked),
-            Ok(now) => (finished, apart) = (Vec::new(), split(&now, asked)),
-            Err(failure) => {
-                tracing::warn!(reason = %failure, "could not see whether it is finished");
-                finished = Vec::new();
+    fn keep_notes(&mut self, plan: &Plan) {
+        for note in &plan.notes {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
             }
         }
     }
-    note_over(request, seen).await;
-    Failure::Blocked { reasons, finished, split: apart }
-}
 
-/// Sets rules back, and says how they are then and whether some are still to be.
-async fn back(request: &Request, seen: &Reading, promotions: &[Promotion]) -> (Vec<String>, bool) {
-    match set_back(request, seen, promotions).await {
-        Ok(states) => (states, false),
-        Err(reason) => {
-            tracing::error!(reason, "could not set the rules back");
-            (states(&seen.topology, &request.asked, promotions), true)
+    /// The load balancer cannot be read any more.
+    async fn unreadable(&mut self, error: ReadError) -> Failure {
+        match error {
+            ReadError::Unfit(unfit) => match self.seen.take() {
+                Some(topology) => ends::setup(self, &topology, unfit),
+                None => unfit.into(),
+            },
+            ReadError::Aws(failure) => self.stopped(Cause::Aws(failure)).await,
         }
     }
-}
 
-/// Where applying stopped.
-pub struct Stopped {
-    /// The failure that decides.
-    pub cause: AwsFailure,
-    /// Whether the write of a rule had begun.
-    pub moved: bool,
-}
-
-/// Applies the phases one after the other, each acknowledged whole before the next begins.
-pub async fn apply(request: &Request, until: Instant, plan: &Plan) -> Result<(), Stopped> {
-    let writer = request.writer(until);
-    let mut moved = false;
-    for (phase, writes) in plan.phases() {
-        moved |= writes.iter().any(|write| matches!(write, Write::Actions { .. }));
-        let results = writer.apply(writes).await;
-        for (write, result) in writes.iter().zip(&results) {
-            match result {
-                Ok(()) => tracing::info!(phase, write = %write, "applied"),
-                Err(failure) => tracing::error!(phase, write = %write, reason = %failure, "not applied"),
+    /// It ends here: with the rules, where this flip may have moved some.
+    async fn stopped(&mut self, cause: Cause) -> Failure {
+        if let Some(seen) = &self.seen {
+            match self.request.late_reader.again(seen).await {
+                Ok(now) => self.seen = Some(now),
+                Err(failure) => {
+                    tracing::error!(reason = %failure, "could not look again: the rules are as they were seen before")
+                }
             }
         }
-        // What cannot pass decides over what may pass later.
-        let mut failures: Vec<AwsFailure> = results.into_iter().filter_map(Result::err).collect();
-        failures.sort_by_key(|failure| failure.class == Class::Transient);
-        if let Some(cause) = failures.into_iter().next() {
-            return Err(Stopped { cause, moved });
+        match (ends::states_in_progress(self), cause) {
+            (Some(states), cause) => Failure::Unfinished { cause, states },
+            (None, Cause::Aws(failure)) => Failure::Aws(failure),
+            (None, cause) => Failure::Unfinished { cause, states: Vec::new() },
         }
     }
-    Ok(())
+}
+
+/// Whether live rules would be moved, which the guard must allow.
+fn needs_guard(decision: &Decision) -> bool {
+    match decision {
+        Decision::Apply { turns, .. } => turns.iter().any(|(_, turn)| match turn {
+            Turn::Set { row, .. } => !matches!(row, Row::R3d),
+            Turn::Close { why, .. } => matches!(why, Some(Why::Refused(_))),
+            Turn::Wait | Turn::Answered(_) | Turn::Stuck => false,
+        }),
+        Decision::Wait | Decision::Answer(_) => false,
+    }
 }

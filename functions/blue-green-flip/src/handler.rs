@@ -3,23 +3,23 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
+use blue_green::asked::event::{self, Invocation};
+use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
-use blue_green::aws::observe::Reader;
-use blue_green::aws::running::Ecs;
-use blue_green::event::{self, Invocation};
-use blue_green::parameters::{Action, Parameters};
-use blue_green::plan::Asker;
+use blue_green::aws::ecs::running::Ecs;
+use blue_green::aws::elb::read::Reader;
+use blue_green::release::id::Asker;
 use blue_green::report::Report;
-use blue_green::unfit::Unfit;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::unfit::Unfit;
 use lambda_runtime::{Context, Error};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
-use crate::deliveries::{DELIVERIES, Deliveries, is_last};
 use crate::failure::Failure;
 use crate::request::Request;
-use crate::{answer, check, flip};
+use crate::{answer, check, flip, tidy};
 
 /// The most time that is kept back, out of what the function has: half to see how things are, half for the answer.
 const RESERVE: Duration = Duration::from_secs(10);
@@ -30,7 +30,6 @@ const LAST: Duration = Duration::from_millis(200);
 /// The function with its clients, made once for many invocations.
 pub struct Function {
     config: SdkConfig,
-    deliveries: Deliveries,
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecs: aws_sdk_ecs::Client,
     codepipeline: aws_sdk_codepipeline::Client,
@@ -44,7 +43,6 @@ impl Function {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             ecs: aws_sdk_ecs::Client::new(&config),
             codepipeline: aws_sdk_codepipeline::Client::new(&config),
-            deliveries: Deliveries::default(),
             config,
         }
     }
@@ -63,8 +61,13 @@ impl Function {
             }
             Ok(Invocation::Direct(parameters)) => {
                 let span = tracing::error_span!("request", request = %context.request_id);
-                let result = self.act(parameters, &context.request_id, context).instrument(span).await;
-                result.1.map_err(Error::from).and_then(|report| Ok(serde_json::to_value(report)?))
+                let done = async {
+                    let done = self.act(parameters, &context.request_id, context).await;
+                    done.tidy().await;
+                    done
+                };
+                let done = done.instrument(span).await;
+                done.result.map_err(Error::from).and_then(|report| Ok(serde_json::to_value(report)?))
             }
             Err(unreadable) => {
                 tracing::error!(reason = %unreadable, "the event cannot be read");
@@ -74,46 +77,27 @@ impl Function {
     }
 
     async fn job(&self, id: &str, parameters: Result<Parameters, Unfit>, context: &Context) -> Result<Value, Error> {
-        if self.deliveries.is_over(id) {
-            tracing::warn!("a copy of the event of a job that failed: nothing is done");
-            return Ok(Value::Null);
-        }
-        let last = self.deliveries.count(id) >= DELIVERIES || is_last(context, SystemTime::now());
-        let (flip, result) = self.act(parameters, id, context).await;
-        if let Err(failure) = &result
-            && failure.may_pass()
-            && !last
-        {
-            // Answered now, the job would be over; left open, Lambda delivers the event again and the flip is made.
-            tracing::warn!("the job stays open; failing, so that the event comes again");
-            return Err(failure.clone().into());
-        }
+        let done = self.act(parameters, id, context).await;
         let caller = Caller::until(Deadlines::of(context).last);
-        answer::answer(&self.codepipeline, &caller, id, &flip, &result).await.inspect_err(|error| {
+        let answered = answer::answer(&self.codepipeline, &caller, id, &done.flip, &done.result).await;
+        answered.inspect_err(|error| {
             tracing::error!(reason = %error, "the answer could not be delivered; failing, so that the event comes again");
         })?;
-        tracing::info!(succeeded = result.is_ok(), "answered");
-        if result.is_err_and(|failure| failure.is_unnoted()) {
-            self.deliveries.end(id);
-        }
+        tracing::info!(succeeded = done.result.is_ok(), "answered");
+        done.tidy().await;
         Ok(Value::Null)
     }
 
-    /// Does what is asked; the flip id goes with the result.
-    async fn act(
-        &self,
-        parameters: Result<Parameters, Unfit>,
-        delivery: &str,
-        context: &Context,
-    ) -> (String, Result<Report, Failure>) {
+    /// Does what is asked.
+    async fn act(&self, parameters: Result<Parameters, Unfit>, job: &str, context: &Context) -> Acted {
         let asked = match parameters {
             Ok(asked) => asked,
             Err(unfit) => {
                 tracing::error!(reason = %unfit, "the parameters cannot be used");
-                return (String::new(), Err(unfit.into()));
+                return Acted { flip: String::new(), result: Err(unfit.into()), left: None };
             }
         };
-        let asker = Asker::new(&asked, delivery);
+        let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, job);
         let Deadlines { work, look, .. } = Deadlines::of(context);
         let reader = |until| Reader::new(&self.config, self.elb.clone(), Caller::until(until));
         tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
@@ -126,15 +110,32 @@ impl Function {
             elb: self.elb.clone(),
             deadline: work,
         };
-        let result = match request.asked.action {
+        let (result, seen) = match request.asked.action {
             Action::Flip => flip::flip(&request).await,
-            Action::Check => check::check(&request).await,
+            Action::Check => (check::check(&request).await, None),
         };
         match &result {
             Ok(report) => tracing::info!(changed = report.changed, summary = report.summary, "done"),
             Err(failure) => tracing::error!(kind = failure.kind().as_str(), reason = %failure, "failed"),
         }
-        (request.asker.flip.to_string(), result)
+        Acted { flip: request.asker.flip.to_string(), result, left: seen.map(|seen| (request, seen)) }
+    }
+}
+
+/// What an event came to.
+struct Acted {
+    /// The flip id.
+    flip: String,
+    result: Result<Report, Failure>,
+    /// What was seen last, for tidying up after the answer.
+    left: Option<(Request, Topology)>,
+}
+
+impl Acted {
+    async fn tidy(&self) {
+        if let Some((request, seen)) = &self.left {
+            tidy::remove_old_records(request, seen).await;
+        }
     }
 }
 

@@ -3,17 +3,15 @@
 //! This file is wiring: settings, clients, the loop. What an event leads to is in `handler`.
 
 mod answer;
-mod back;
+mod apply;
 mod check;
-mod deliveries;
+mod ends;
 mod failure;
 mod flip;
 mod handler;
 mod log;
-mod others;
 mod request;
-mod states;
-mod verify;
+mod tidy;
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;

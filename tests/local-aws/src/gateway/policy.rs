@@ -25,7 +25,7 @@ struct Statement {
     actions: Vec<WildMatch>,
     resources: Vec<WildMatch>,
     /// The tag keys that may be written; any, where there is no condition.
-    tag_keys: Option<Vec<String>>,
+    tag_keys: Option<Vec<WildMatch>>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,14 @@ impl Statement {
         for (operator, conditions) in condition {
             for (key, values) in conditions {
                 match (operator.as_str(), key.as_str()) {
-                    ("ForAllValues:StringEquals", "aws:TagKeys") => tag_keys = Some(values.into_vec()),
+                    ("ForAllValues:StringLike", "aws:TagKeys") => {
+                        tag_keys = Some(values.into_vec().iter().map(|pattern| WildMatch::new(pattern)).collect());
+                    }
+                    ("ForAllValues:StringEquals", "aws:TagKeys") => {
+                        let values = values.into_vec();
+                        ensure!(values.iter().all(|key| !key.contains(['*', '?'])), "{sid}: StringEquals takes no patterns");
+                        tag_keys = Some(values.iter().map(|key| WildMatch::new(key)).collect());
+                    }
                     _ => bail!("{sid}: condition {operator} on {key} is not known"),
                 }
             }
@@ -102,7 +109,7 @@ impl Statement {
     fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
         self.actions.iter().any(|allowed| allowed.matches(action))
             && self.resources.iter().any(|allowed| allowed.matches(resource))
-            && self.tag_keys.as_ref().is_none_or(|allowed| tag_keys.iter().all(|key| allowed.iter().any(|known| known == key)))
+            && self.tag_keys.as_ref().is_none_or(|allowed| tag_keys.iter().all(|key| allowed.iter().any(|known| known.matches(key))))
     }
 }
 

@@ -1,0 +1,149 @@
+//! How a flip ends: what the table says of each pair becomes one report or one failure.
+
+use blue_green::plan::look::Looked;
+use blue_green::release::decide::{Turn, Why, in_progress};
+use blue_green::release::id::Digest;
+use blue_green::release::journal::Journal;
+use blue_green::release::record::{Reason, Verdict};
+use blue_green::release::several::Decision;
+use blue_green::report::not_made::NotMade;
+use blue_green::report::states::{split, states};
+use blue_green::report::{Done, Report, Sides, flipped};
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{Survey, survey};
+use blue_green::seen::unfit::Unfit;
+
+use crate::failure::{Cause, Failure, PairEnd};
+use crate::flip::Flip;
+
+/// What was seen last, and what the table says of each pair.
+pub struct End<'a> {
+    /// What was seen.
+    pub topology: &'a Topology,
+    /// Its twins and pairs.
+    pub survey: &'a Survey<'a>,
+    /// The pairs of the request.
+    pub looked: &'a [Looked],
+    /// What the table says of each.
+    pub turns: &'a [Turn],
+    /// Whether the closings were acknowledged.
+    pub recorded: bool,
+}
+
+/// Whether a job fails that ends so.
+pub fn fails(turns: &[Turn]) -> bool {
+    turns.iter().any(|turn| turn.verdict() == Some(Verdict::Failed))
+}
+
+/// The answer to a job of which every pair is closed, or cannot be.
+///
+/// # Errors
+/// Where not every pair succeeded.
+pub fn end(flip: &Flip<'_>, end: &End<'_>) -> Result<Report, Failure> {
+    if !fails(end.turns) {
+        return Ok(succeeded(flip, end));
+    }
+    let mut ends: Vec<(String, PairEnd)> = Vec::new();
+    for (looked, turn) in end.looked.iter().zip(end.turns) {
+        let made = match turn.verdict() {
+            Some(Verdict::Succeeded) => PairEnd::Made,
+            _ => PairEnd::Failed(Box::new(failed(flip, end, looked, turn))),
+        };
+        ends.push((looked.member.called.clone(), made));
+    }
+    match (ends.pop(), ends.is_empty()) {
+        (Some((_, PairEnd::Failed(only))), true) => Err(*only),
+        (last, _) => Err(Failure::Several(ends.into_iter().chain(last).collect())),
+    }
+}
+
+fn succeeded(flip: &Flip<'_>, end: &End<'_>) -> Report {
+    let made = |turn: &Turn| match turn {
+        Turn::Close { why, .. } => *why == Some(Why::Made),
+        Turn::Answered(closing) => closing.reason == Reason::Made,
+        Turn::Set { .. } | Turn::Wait | Turn::Stuck => false,
+    };
+    let changed = end.turns.iter().any(made);
+    let sides: Vec<Sides> = end.looked.iter().zip(end.turns).map(|(looked, turn)| sides(looked, turn)).collect();
+    let done = Done { rules: flip.rules, changed };
+    let summary = flipped(end.topology, &sides, done, &flip.notes);
+    Report::new(flip.request.asker.flip.as_str(), end.topology, &sides, changed, &summary)
+}
+
+/// Who is live: as every rule says; where they disagree, as this turn left it.
+fn sides(looked: &Looked, turn: &Turn) -> Sides {
+    let on = match turn {
+        Turn::Close { on, .. } => Some(*on),
+        Turn::Set { .. } | Turn::Wait | Turn::Answered(_) | Turn::Stuck => None,
+    };
+    let live = looked.member.view.live().or(on).or(looked.member.ask.target).unwrap_or(blue_green::seen::side::Side::First);
+    Sides { live: looked.pair.arn(live).to_owned(), test: looked.pair.arn(live.other()).to_owned() }
+}
+
+fn failed(flip: &Flip<'_>, end: &End<'_>, looked: &Looked, turn: &Turn) -> Failure {
+    let states = || states(end.topology, end.survey, &[&looked.pair]);
+    let cause = || flip.cause.clone().unwrap_or(Cause::Earlier);
+    match turn {
+        Turn::Answered(closing) => Failure::Closed { closing: closing.clone(), states: states() },
+        Turn::Stuck => Failure::Unfinished { cause: flip.failure.clone().map_or_else(cause, Cause::Aws), states: states() },
+        Turn::Close { why: Some(why), .. } if matches!(why, Why::Undone | Why::Conflict) => {
+            Failure::Undone { cause: cause(), states: states() }
+        }
+        Turn::Close { why: Some(why), .. } => match NotMade::of(end.topology, end.survey, looked, why) {
+            Some(why) => Failure::NotMade { why, split: split(end.topology, end.survey), recorded: end.recorded },
+            None => Failure::Undone { cause: cause(), states: states() },
+        },
+        Turn::Close { why: None, .. } | Turn::Set { .. } | Turn::Wait => Failure::Undone { cause: cause(), states: states() },
+    }
+}
+
+/// The set-up is wrong as a whole: nothing can be planned, and nothing recorded.
+pub fn setup(flip: &Flip<'_>, topology: &Topology, unfit: Unfit) -> Failure {
+    if let Some(states) = in_progress_in(flip, topology) {
+        return Failure::Unfinished { cause: Cause::Setup(unfit), states };
+    }
+    let split = survey(topology, &flip.request.asked.ports).map(|survey| split(topology, &survey)).unwrap_or_default();
+    Failure::setup(unfit, split)
+}
+
+/// How the rules are of the pairs in which this flip is in progress, as they were seen last.
+pub fn states_in_progress(flip: &Flip<'_>) -> Option<Vec<String>> {
+    in_progress_in(flip, flip.seen.as_ref()?)
+}
+
+fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
+    let mut topology = topology.clone();
+    flip.invocation.complete(&mut topology);
+    let found = match survey(&topology, &flip.request.asked.ports) {
+        Ok(found) => found,
+        Err(_) if flip.rules == 0 => return None,
+        Err(unfit) => return Some(vec![format!("they cannot be paired any more ({unfit})")]),
+    };
+    let job = Digest::of(&flip.request.asker.job);
+    let mine = |pair: &&Pair| {
+        let newest = Journal::of_pair(&topology, pair).newest();
+        flip.invocation.of(pair).wrote
+            || newest.is_some_and(|(_, newest)| newest.id == flip.request.asker.flip && in_progress(&newest))
+            || Journal::of_pair(&topology, pair)
+                .of(&flip.request.asker.flip)
+                .is_some_and(|(_, flip)| flip.job == job && in_progress(flip))
+    };
+    let pairs: Vec<&Pair> = found.pairs.keys().filter(mine).collect();
+    (!pairs.is_empty()).then(|| states(&topology, &found, &pairs))
+}
+
+/// A decision for the log.
+pub fn describe(decision: &Decision) -> String {
+    let turn = |turn: &Turn| match turn {
+        Turn::Set { row, .. } | Turn::Close { row, .. } => format!("{row:?}"),
+        Turn::Wait => "wait".to_owned(),
+        Turn::Answered(_) => "R2".to_owned(),
+        Turn::Stuck => "stuck".to_owned(),
+    };
+    match decision {
+        Decision::Apply { turns, .. } => turns.iter().map(|(_, of)| turn(of)).collect::<Vec<_>>().join(", "),
+        Decision::Wait => "wait".to_owned(),
+        Decision::Answer(turns) => turns.iter().map(turn).collect::<Vec<_>>().join(", "),
+    }
+}

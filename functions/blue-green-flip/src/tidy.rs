@@ -1,0 +1,42 @@
+//! Removes records that are no longer needed, after the answer.
+
+use std::time::Instant;
+
+use blue_green::plan::Write;
+use blue_green::release::journal::Journal;
+use blue_green::release::times::PLAN_LIVES;
+use blue_green::seen::pairs::Pair;
+use blue_green::seen::side::Side;
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::survey;
+
+use crate::request::Request;
+
+/// Removes the old records of every pair of this flip. That it fails changes nothing: the next flip tries again.
+pub async fn remove_old_records(request: &Request, seen: &Topology) {
+    let Ok(found) = survey(seen, &request.asked.ports) else {
+        tracing::info!("the listeners cannot be paired any more: old records stay");
+        return;
+    };
+    let writes: Vec<Write> = found.pairs.keys().flat_map(|pair| old(request, seen, pair)).collect();
+    for (write, result) in writes.iter().zip(request.writer(Instant::now() + PLAN_LIVES).apply(&writes).await) {
+        match result {
+            Ok(()) => tracing::info!(write = %write, "removed"),
+            Err(failure) => tracing::warn!(write = %write, reason = %failure, "old records stay"),
+        }
+    }
+}
+
+fn old(request: &Request, seen: &Topology, pair: &Pair) -> Vec<Write> {
+    let journal = Journal::of_pair(seen, pair);
+    if journal.of(&request.asker.flip).is_none() {
+        return Vec::new();
+    }
+    let old = journal.old();
+    let write = |side: Side| {
+        let group = pair.arn(side);
+        let keys = old[side].iter().cloned().collect();
+        Write::Untag { group: group.to_owned(), called: seen.short(group).to_owned(), keys }
+    };
+    Side::BOTH.into_iter().filter(|side| !old[*side].is_empty()).map(write).collect()
+}

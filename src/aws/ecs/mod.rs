@@ -1,0 +1,3 @@
+//! Everything that is read from ECS.
+
+pub mod running;

@@ -1,0 +1,8 @@
+//! What is there: listeners, rules, twins, pairs of target groups, and what of it cannot be flipped.
+
+pub mod pairs;
+pub mod ports;
+pub mod side;
+pub mod topology;
+pub mod twins;
+pub mod unfit;

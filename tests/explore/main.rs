@@ -1,0 +1,13 @@
+//! The project explores its own table: every interleaving of deliveries, crashes, late writes, edits by hand and wiped
+//! tags, breadth first, over the real [`decide_all`](blue_green::release::several::decide_all) and the real records.
+//!
+//! With one delivery of a flip at a time, nothing fails. What fails beyond that is the list in the README, each with its
+//! shortest trace (`cargo nextest run --release explore --success-output final`).
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod explorer;
+mod invariants;
+mod scenarios;
+mod steps;
+mod tables;
+mod world;
