@@ -48,6 +48,9 @@ pub fn unpack(zip: &[u8], folder: &Path) -> Result<()> {
 }
 
 /// Packs files, named from their folder.
+///
+/// # Errors
+/// The system's.
 pub fn pack(folder: &Path, files: &[PathBuf]) -> Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for file in files {
@@ -59,6 +62,9 @@ pub fn pack(folder: &Path, files: &[PathBuf]) -> Result<Vec<u8>> {
 }
 
 /// Every file below a folder.
+///
+/// # Errors
+/// The system's.
 pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

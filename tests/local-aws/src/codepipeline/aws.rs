@@ -21,10 +21,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account behind an endpoint.
     pub fn new(endpoint: String, account: String) -> Self {
         Self { endpoint, account, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
+    /// Twelve digits.
     pub fn id(&self) -> &str {
         &self.account
     }
@@ -45,6 +47,9 @@ impl Account {
     }
 
     /// A call of a JSON protocol.
+    ///
+    /// # Errors
+    /// The API\'s.
     pub async fn json(&self, service: &str, target: &str, body: &Value) -> Result<Value> {
         let (status, answer) = self.send(service, Method::POST, "/", Some(target), body.to_string().into()).await?;
         ensure!(status.is_success(), "{target} answered {status}: {}", String::from_utf8_lossy(&answer));
@@ -52,6 +57,9 @@ impl Account {
     }
 
     /// The properties of a resource by Cloud Control, each with its identifier.
+    ///
+    /// # Errors
+    /// The API\'s.
     pub async fn resources(&self, kind: &str) -> Result<Vec<(String, Value)>> {
         let listed = self.json("cloudcontrolapi", "CloudApiService.ListResources", &json!({ "TypeName": kind })).await?;
         let described = listed["ResourceDescriptions"].as_array().into_iter().flatten();
@@ -64,6 +72,9 @@ impl Account {
     }
 
     /// An object's bytes; none where there is none.
+    ///
+    /// # Errors
+    /// The API\'s.
     pub async fn object(&self, bucket: &str, key: &str) -> Result<Option<Bytes>> {
         let (status, body) = self.send("s3", Method::GET, &format!("/{bucket}/{key}"), None, Bytes::new()).await?;
         match status {
@@ -74,6 +85,9 @@ impl Account {
     }
 
     /// Puts an object.
+    ///
+    /// # Errors
+    /// The API\'s.
     pub async fn put_object(&self, bucket: &str, key: &str, body: Vec<u8>) -> Result<()> {
         let (status, answer) = self.send("s3", Method::PUT, &format!("/{bucket}/{key}"), None, body.into()).await?;
         ensure!(status.is_success(), "PutObject {bucket}/{key} answered {status}: {}", String::from_utf8_lossy(&answer));
@@ -81,6 +95,9 @@ impl Account {
     }
 
     /// What a person does in the console: makes a connection available.
+    ///
+    /// # Errors
+    /// The API\'s.
     pub async fn confirm_connection(&self, arn: &str) -> Result<()> {
         let patch = json!([{ "op": "replace", "path": "/ConnectionStatus", "value": "AVAILABLE" }]).to_string();
         let asked = json!({ "TypeName": "AWS::CodeConnections::Connection", "Identifier": arn, "PatchDocument": patch });

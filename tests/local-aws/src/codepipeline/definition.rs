@@ -12,25 +12,27 @@ use serde_json::Value;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Definition {
-    pub name: String,
-    pub pipeline_type: String,
-    pub execution_mode: String,
-    pub role_arn: String,
-    pub artifact_store: BTreeMap<String, String>,
+    pub(super) name: String,
+    pub(super) pipeline_type: String,
+    pub(super) execution_mode: String,
+    #[serde(rename = "RoleArn")]
+    _role_arn: String,
+    #[serde(rename = "ArtifactStore")]
+    _artifact_store: BTreeMap<String, String>,
     #[serde(default)]
-    pub variables: Vec<Variable>,
-    pub stages: Vec<Stage>,
+    pub(super) variables: Vec<Variable>,
+    pub(super) stages: Vec<Stage>,
     /// Not part of the template: AWS counts it.
     #[serde(default)]
-    pub version: String,
+    pub(super) version: String,
 }
 
 /// A variable of the pipeline.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Variable {
-    pub name: String,
-    pub default_value: Option<String>,
+    pub(super) name: String,
+    pub(super) default_value: Option<String>,
     #[serde(rename = "Description")]
     pub _description: Option<String>,
 }
@@ -39,42 +41,42 @@ pub struct Variable {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Stage {
-    pub name: String,
-    pub actions: Vec<Action>,
+    pub(super) name: String,
+    pub(super) actions: Vec<Action>,
 }
 
 /// An action.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Action {
-    pub name: String,
+    pub(super) name: String,
     #[serde(default = "one", deserialize_with = "number")]
-    pub run_order: u32,
-    pub namespace: Option<String>,
-    pub action_type_id: ActionType,
+    pub(super) run_order: u32,
+    pub(super) namespace: Option<String>,
+    pub(super) action_type_id: ActionType,
     #[serde(default)]
-    pub configuration: BTreeMap<String, Value>,
+    pub(super) configuration: BTreeMap<String, Value>,
     #[serde(default)]
-    pub input_artifacts: Vec<Artifact>,
+    pub(super) input_artifacts: Vec<Artifact>,
     #[serde(default)]
-    pub output_artifacts: Vec<Artifact>,
+    pub(super) output_artifacts: Vec<Artifact>,
 }
 
 /// Which kind of action.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct ActionType {
-    pub category: String,
-    pub owner: String,
-    pub provider: String,
-    pub version: String,
+    pub(super) category: String,
+    pub(super) owner: String,
+    pub(super) provider: String,
+    pub(super) version: String,
 }
 
 /// The name of an artifact.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct Artifact {
-    pub name: String,
+    pub(super) name: String,
 }
 
 fn one() -> u32 {
@@ -144,12 +146,12 @@ impl Definition {
     ///
     /// # Errors
     /// Where there is none of this name.
-    pub fn stage(&self, name: &str) -> Result<usize> {
+    pub(super) fn stage(&self, name: &str) -> Result<usize> {
         self.stages.iter().position(|stage| stage.name == name).with_context(|| format!("{} has no stage {name}", self.name))
     }
 
     /// The sources.
-    pub fn sources(&self) -> &[Action] {
+    pub(super) fn sources(&self) -> &[Action] {
         self.stages.first().map(|stage| stage.actions.as_slice()).unwrap_or_default()
     }
 }

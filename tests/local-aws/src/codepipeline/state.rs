@@ -13,14 +13,20 @@ use crate::pipeline::Execution as Variables;
 /// How an execution, a stage or an action is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
+    /// It runs or waits.
     InProgress,
+    /// It is over, as it should be.
     Succeeded,
+    /// It is over, and something failed.
     Failed,
+    /// A newer execution took its place before a stage.
     Superseded,
+    /// The pipeline was updated meanwhile.
     Stopped,
 }
 
 impl Status {
+    /// As the API says it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InProgress => "InProgress",
