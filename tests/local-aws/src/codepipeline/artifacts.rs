@@ -1,17 +1,29 @@
 //! Artifacts: folders by name, packed and unpacked as CodePipeline does between its actions.
+//!
+//! Python, which the local AWS needs anyhow, makes and reads the zip files.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
 
 use crate::gateway::lock;
+
+const PACK: &str = "\
+import sys, zipfile
+target, base, *names = sys.argv[1:]
+with zipfile.ZipFile(target, 'w', zipfile.ZIP_DEFLATED) as archive:
+    for name in names:
+        archive.write(f'{base}/{name}', name)
+";
+const UNPACK: &str = "\
+import sys, zipfile
+zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])
+";
 
 /// The artifacts of one execution: a zip file each.
 #[derive(Clone, Debug, Default)]
@@ -27,24 +39,17 @@ impl Artifacts {
     pub fn unpacked(&self, name: &str) -> Result<TempDir> {
         let zip = lock(&self.0).get(name).cloned().with_context(|| format!("the artifact {name} was not made"))?;
         let folder = tempfile::tempdir()?;
-        unpack(&zip, folder.path()).with_context(|| format!("the artifact {name}"))?;
+        let file = tempfile::NamedTempFile::new()?;
+        fs::write(file.path(), zip)?;
+        python(UNPACK, |python| python.arg(file.path()).arg(folder.path())).with_context(|| format!("the artifact {name}"))?;
         Ok(folder)
     }
 
     /// A file of an artifact.
     pub fn file(&self, name: &str, path: &str) -> Result<String> {
-        let zip = lock(&self.0).get(name).cloned().with_context(|| format!("the artifact {name} was not made"))?;
-        let mut archive = ZipArchive::new(Cursor::new(zip))?;
-        let mut text = String::new();
-        archive.by_name(path).with_context(|| format!("the artifact {name} has no file {path}"))?.read_to_string(&mut text)?;
-        Ok(text)
+        let folder = self.unpacked(name)?;
+        fs::read_to_string(folder.path().join(path)).with_context(|| format!("the artifact {name} has no file {path}"))
     }
-}
-
-/// Unpacks a zip file.
-pub fn unpack(zip: &[u8], folder: &Path) -> Result<()> {
-    ZipArchive::new(Cursor::new(zip))?.extract(folder)?;
-    Ok(())
 }
 
 /// Packs files, named from their folder.
@@ -52,13 +57,10 @@ pub fn unpack(zip: &[u8], folder: &Path) -> Result<()> {
 /// # Errors
 /// The system's.
 pub fn pack(folder: &Path, files: &[PathBuf]) -> Result<Vec<u8>> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for file in files {
-        let name = file.strip_prefix(folder)?.to_string_lossy().into_owned();
-        zip.start_file(name, SimpleFileOptions::default())?;
-        zip.write_all(&fs::read(file).with_context(|| file.display().to_string())?)?;
-    }
-    Ok(zip.finish()?.into_inner())
+    let target = tempfile::NamedTempFile::new()?;
+    let names = files.iter().map(|file| Ok(file.strip_prefix(folder)?.to_owned())).collect::<Result<Vec<_>>>()?;
+    python(PACK, |python| python.arg(target.path()).arg(folder).args(names))?;
+    Ok(fs::read(target.path())?)
 }
 
 /// Every file below a folder.
@@ -73,4 +75,12 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+fn python(script: &str, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let mut python = Command::new("python3");
+    python.args(["-I", "-c", script]);
+    let output = arguments(&mut python).output().context("Python 3 did not start")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
 }
