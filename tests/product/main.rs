@@ -2,4 +2,11 @@
 //! One binary, since each links the whole SDK.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod demo;
+mod deployer;
+mod faults;
+mod flip;
+mod kinds;
+mod policy;
+mod secrets;
 mod stacks;

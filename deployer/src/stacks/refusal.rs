@@ -67,7 +67,7 @@ pub enum StackRefusal {
 }
 
 fn because(reason: &Option<String>) -> String {
-    reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+    reason.as_ref().filter(|reason| !reason.is_empty()).map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
 
 /// What ends the state that a stack is in.

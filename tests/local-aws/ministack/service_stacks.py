@@ -20,10 +20,26 @@ DROPPED = ("AvailabilityZoneRebalancing", "EnableExecuteCommand", "HealthCheckGr
            "ServiceConnectConfiguration", "ServiceRegistries")
 
 _create, _update = provisioners._ecs_service_create, provisioners._ecs_service_update
-_on_worker = stacks._runs_on_worker_thread
+_on_worker, _definitions = stacks._runs_on_worker_thread, provisioners._normalize_container_defs
+
+
+def _numbers(value, names):
+    """A parameter of type Number, or an import, reaches a resource as a text; AWS takes it for the number."""
+    if isinstance(value, dict):
+        return {name: int(inner) if name in names else _numbers(inner, names) for name, inner in value.items()}
+    return [_numbers(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+SERVICE_NUMBERS = {"DesiredCount", "HealthCheckGracePeriodSeconds", "ContainerPort", "Weight", "Base",
+                   "MinimumHealthyPercent", "MaximumPercent"}
+
+
+def container_definitions(definitions):
+    return _numbers(_definitions(definitions), {"containerPort", "hostPort"})
 
 
 def create(logical_id, props, stack_name):
+    props = _numbers(props, SERVICE_NUMBERS)
     for target in props.get("LoadBalancers") or []:
         group = target.get("TargetGroupArn")
         if group and not (group in alb._tgs and load_balancers.attached(group)):
@@ -35,6 +51,7 @@ def create(logical_id, props, stack_name):
 
 
 def update(physical_id, old_props, new_props, stack_name):
+    old_props, new_props = _numbers(old_props, SERVICE_NUMBERS), _numbers(new_props, SERVICE_NUMBERS)
     answer = _update(physical_id, old_props, new_props, stack_name)
     _pass_on(physical_id, new_props)
     _steady(physical_id)
@@ -98,4 +115,5 @@ def fail_later(task, images):
 def install():
     """Replaces ministack's own parts by those of this file."""
     stacks._runs_on_worker_thread = lambda kind: kind == "AWS::ECS::Service" or _on_worker(kind)
+    provisioners._normalize_container_defs = container_definitions
     provisioners._RESOURCE_HANDLERS["AWS::ECS::Service"].update(create=create, update=update)
