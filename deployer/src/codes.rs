@@ -64,7 +64,7 @@ fn deployed(
 ) -> Result<String, Refused> {
     let labelled = group.image().filter(|image| *image != tag).map(|image| {
         let other = format!("the Image tag of {} says {image}", group.name);
-        (other, format!("Where the stack is right, set the tag: `{}`", mend::tag(&[&group.arn], IMAGE, tag)))
+        (other, format!("Where the stack is right, set the tag: `{}`", mend::tag(&group.arn, IMAGE, tag)))
     });
     let certain = running.filter(|running| running.settled.is_some() && running.tag.as_deref() != Some(tag));
     let runs = certain.map(|running| {

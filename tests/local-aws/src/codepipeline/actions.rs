@@ -63,7 +63,7 @@ impl CodePipeline {
             "CodeStarSourceConnection" => self.take_repository(at, action).await,
             "CodeBuild" => self.build(at, action).await,
             "CloudFormation" => self.deploy(at, action).await,
-            "Manual" => self.approval(at, action).await,
+            "Manual" => self.wait_for_approval(at, action).await,
             "Lambda" => self.call_function(at, action).await,
             other => bail!("{other} is not known here"),
         }
@@ -250,7 +250,7 @@ impl CodePipeline {
         Ok(failed.filter_map(|event| Some(format!("{}: {}", event.logical_resource_id()?, event.resource_status_reason()?))).collect())
     }
 
-    async fn approval(&self, at: &At, action: &Action) -> Result<Done> {
+    async fn wait_for_approval(&self, at: &At, action: &Action) -> Result<Done> {
         let token = Uuid::new_v4().to_string();
         let text = at.configured(action, "CustomData")?.unwrap_or_default();
         let link = at.configured(action, "ExternalEntityLink")?;

@@ -32,7 +32,7 @@ pub use definition::Definition;
 pub use invoke::Invoked;
 pub use state::Status;
 
-use crate::gateway::{Gateway, lock};
+use crate::gateway::lock;
 use crate::jobs::Jobs;
 use crate::lambda::Lambda;
 use crate::pipeline::Execution as Variables;
@@ -76,7 +76,6 @@ pub(crate) type Held = Weak<Inner>;
 pub(crate) struct Inner {
     account: Account,
     stacks: aws_sdk_cloudformation::Client,
-    gateway: Gateway,
     jobs: Jobs,
     lambda: Lambda,
     /// The function takes one event at a time: its reserved concurrency.
@@ -109,7 +108,6 @@ impl CodePipeline {
         let pipelines = Self(Arc::new(Inner {
             account: Account::new(world.endpoint(), world.account().to_owned()),
             stacks: aws_sdk_cloudformation::Client::new(world.operator()),
-            gateway: world.gateway.clone(),
             jobs: world.jobs.clone(),
             lambda,
             busy: AsyncMutex::default(),
