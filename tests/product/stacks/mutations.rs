@@ -58,7 +58,7 @@ fails!(without_the_capacity_to_name_stacks, "          - {Name: STACKS, Value: !
 fails!(
     with_another_digest_of_the_deployer,
     "{Name: DEPLOYER_SHA256, Value: !Ref DeployerSha256}",
-    "{Name: DEPLOYER_SHA256, Value: 0000000000000000000000000000000000000000000000000000000000000000}",
+    "{Name: DEPLOYER_SHA256, Value: '0000000000000000000000000000000000000000000000000000000000000000'}",
     "did NOT match"
 );
 fails!(
