@@ -1,8 +1,8 @@
 //! Releases a version of an ECS service behind an Application Load Balancer, and takes it back, by exchanging the
 //! target groups of its live and its test listener.
 //!
-//! `observe → plan → apply → verify → report` is the whole story. Planning is pure: [`plan::plan`] is a function of
-//! what was seen ([`seen::topology`]), what is asked ([`asked::parameters`]) and the time. All I/O is in `aws` (feature `aws`).
+//! A flip is one loop: look at what is there ([`seen`]), decide ([`release::decide`]), write that ([`plan`]), and look
+//! again, until the job can be answered ([`report`]). All of it is pure; all I/O is in `aws` (feature `aws`).
 
 pub mod asked;
 pub mod plan;

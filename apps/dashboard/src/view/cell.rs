@@ -73,7 +73,6 @@ pub fn minute(at: Timestamp) -> String {
 }
 
 /// A cell of the table.
-#[allow(clippy::large_enum_variant, reason = "nearly all cells are live ones")]
 pub enum Cell {
     /// The project has no such environment.
     None,
