@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::roll::args::RollArgs;
+use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
@@ -95,7 +95,7 @@ pub enum Verb {
     Status(ShowArgs),
     /// Show exactly what a flip would write, and what would block it; write nothing
     Plan(PlanArgs),
-    /// Show what keeps this load balancer from being flipped, each with the command that mends it
+    /// Show what keeps this load balancer from being flipped, each with the command that fixes it
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),

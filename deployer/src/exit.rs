@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use blue_green::asked::build_file::BuildFileError;
 use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::seen::unfit::Unfit;
+use blue_green::seen::setup_error::SetupError;
 use thiserror::Error;
 
 use crate::options::in_options;
 use crate::refused::Refused;
-use crate::roll::failure::RollFailure;
+use crate::verbs::roll::failure::RollFailure;
 
 /// The exit codes. Scripts rely on them: a number never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub enum Failure {
     Output(io::Error),
     /// The load balancer is set up in a way that cannot be flipped, or is not there.
     #[error("{}", in_options(&.0.to_string()))]
-    Unfit(#[from] Unfit),
+    SetupError(#[from] SetupError),
     /// The load balancer is not in a state in which this may be done.
     #[error("{0}")]
     Refused(#[from] Refused),
@@ -109,7 +109,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Aws(failure) => Self::Aws(failure),
-            ReadError::Unfit(unfit) => Self::Unfit(unfit),
+            ReadError::Setup(setup_error) => Self::SetupError(setup_error),
         }
     }
 }
@@ -120,7 +120,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::BuildFile { .. } | Self::Unreadable { .. } => Exit::Input,
-            Self::Unfit(unfit) => unfit_exit(unfit),
+            Self::SetupError(setup_error) => setup_exit(setup_error),
             Self::Refused(_) => Exit::Refused,
             Self::Aws(failure) => match failure.class {
                 Class::Permission => Exit::Permission,
@@ -133,23 +133,23 @@ impl Failure {
     }
 }
 
-fn unfit_exit(unfit: &Unfit) -> Exit {
-    match unfit {
-        Unfit::NoLoadBalancer { .. } | Unfit::Parameters(_) | Unfit::NoParameters(_) => Exit::Input,
-        Unfit::WrongKind { .. }
-        | Unfit::NoListeners { .. }
-        | Unfit::HalfPair { .. }
-        | Unfit::NoForward { .. }
-        | Unfit::NoTwin { .. }
-        | Unfit::Tangled { .. }
-        | Unfit::Shared { .. }
-        | Unfit::Overfull { .. }
-        | Unfit::SameGroup { .. }
-        | Unfit::SeveralPairs { .. }
-        | Unfit::UnknownGroup { .. }
-        | Unfit::AmbiguousGroup { .. }
-        | Unfit::BothOfPair(..)
-        | Unfit::UnknownAction { .. } => Exit::Refused,
+fn setup_exit(setup_error: &SetupError) -> Exit {
+    match setup_error {
+        SetupError::NoLoadBalancer { .. } | SetupError::Parameters(_) | SetupError::NoParameters(_) => Exit::Input,
+        SetupError::WrongKind { .. }
+        | SetupError::NoListeners { .. }
+        | SetupError::HalfPair { .. }
+        | SetupError::NoForward { .. }
+        | SetupError::NoTwin { .. }
+        | SetupError::Tangled { .. }
+        | SetupError::Shared { .. }
+        | SetupError::Overfull { .. }
+        | SetupError::SameGroup { .. }
+        | SetupError::SeveralPairs { .. }
+        | SetupError::UnknownGroup { .. }
+        | SetupError::AmbiguousGroup { .. }
+        | SetupError::BothOfPair(..)
+        | SetupError::UnknownAction { .. } => Exit::Refused,
     }
 }
 

@@ -92,7 +92,7 @@ impl Fence {
 
 /// What a fence means now, by what ECS says runs there, where it says so: without the group's name and the full stop.
 #[must_use]
-pub fn told(fence: &Mark, running: Option<&Running>) -> String {
+pub fn described(fence: &Mark, running: Option<&Running>) -> String {
     let Mark { execution, image, time } = fence;
     match running {
         None => format!("being rebuilt with image {image} by execution {execution} since {time}"),

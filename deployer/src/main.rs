@@ -5,38 +5,28 @@
 #![expect(clippy::result_large_err, reason = "an error is made once in a run, and ends it")]
 
 mod args;
-mod build_json;
-mod close_flip;
-mod codes;
-mod doctor;
 mod exit;
 mod fence;
-mod hold;
+mod fix;
 mod interrupts;
-mod mend;
 mod options;
 mod output;
-mod plan;
 mod progress;
 mod refused;
-mod replace;
-mod roll;
-mod security_groups;
 mod session;
-mod sides;
-mod status;
-mod unfence;
+mod verbs;
 
 use std::process::ExitCode;
 
 use args::{Asked, Verb};
+use verbs::{build, close_flip, doctor, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let asked = args::read();
     output::log();
     let done = match &asked {
-        Asked::Build(args) => build_json::run(args).await,
+        Asked::Build(args) => build::run(args).await,
         Asked::Verb(Verb::Status(args)) => status::run(args).await,
         Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,

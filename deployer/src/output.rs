@@ -1,10 +1,11 @@
 //! What a person sees: steps and warnings on standard error, results on standard output.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::builder::styling::AnsiColor;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+use dialoguer::Confirm;
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -67,4 +68,17 @@ pub fn table(header: &[&str]) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.iter().map(Cell::new));
     table
+}
+
+/// Asks a person.
+///
+/// # Errors
+/// Where nobody is there to be asked.
+pub fn confirmed(prompt: &str, what: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let what = format!("{what} must be confirmed, and this is not a terminal; pass --yes where you are sure");
+        return Err(Failure::Usage(what));
+    }
+    let answer = Confirm::new().with_prompt(prompt).default(false).interact();
+    answer.map_err(|error| Failure::System(format!("the question could not be asked ({error}); pass --yes where you are sure")))
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 pub enum Refused {
     /// Nothing tells which two groups belong together.
     #[error(
-        "load balancer {load_balancer} has no pair of target groups: {}; expected rules on the live and on the test port that forward to two different groups. `deployer doctor` tells how to mend it", .found.join("; ")
+        "load balancer {load_balancer} has no pair of target groups: {}; expected rules on the live and on the test port that forward to two different groups. `deployer doctor` tells how to fix it", .found.join("; ")
     )]
     NoPair {
         /// The load balancer.
@@ -83,20 +83,20 @@ pub enum Refused {
     /// The Identifier tags do not tell the two sides apart.
     #[error(
         "the Identifier tags of target groups {} are {} (live) and {} (test); expected Code1 on one and Code2 on the other. \
-         Set them: `{}`", .groups.join(" and "), tag(&.found[0]), tag(&.found[1]), .mend.join("` and `")
+         Set them: `{}`", .groups.join(" and "), tag(&.found[0]), tag(&.found[1]), .fix.join("` and `")
     )]
     Identifiers {
         /// The live and the test group's names.
         groups: [String; 2],
         /// Their tags.
         found: [Option<String>; 2],
-        /// The commands that mend it.
-        mend: Vec<String>,
+        /// The commands that fix it.
+        fix: Vec<String>,
     },
     /// Neither a tag nor ECS tells which image a side runs.
     #[error(
         "the image of {group} ({role}) is known from nowhere: its Image tag is {}, and {ecs}. Writing a wrong one would redeploy it. \
-         Set the tag to what runs there: `{mend}`", tag(.found)
+         Set the tag to what runs there: `{fix}`", tag(.found)
     )]
     ImageUnknown {
         /// The group.
@@ -107,16 +107,16 @@ pub enum Refused {
         found: Option<String>,
         /// What ECS says.
         ecs: String,
-        /// The command that mends it.
-        mend: String,
+        /// The command that fixes it.
+        fix: String,
     },
     /// `--strict`, and the live group's tag is not what ECS runs.
-    #[error("{difference}; refused because of --strict. Mend the tag: `{mend}`")]
+    #[error("{difference}; refused because of --strict. Correct the tag: `{fix}`")]
     Differs {
         /// What the tag says and what ECS says.
         difference: String,
-        /// The command that mends it.
-        mend: String,
+        /// The command that fixes it.
+        fix: String,
     },
     /// Between the look and the confirmation somebody changed a fence.
     #[error(

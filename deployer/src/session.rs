@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::call::Caller;
+use blue_green::aws::ec2::read::{Ingress, ingress};
 use blue_green::aws::ecs;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::exposure::{Exposure, exposure};
@@ -15,7 +16,6 @@ use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::json::Json;
 
 use crate::exit::Failure;
-use crate::security_groups::{Ingress, ingress};
 
 /// Clients, and how long they are given.
 pub struct Session {
@@ -121,7 +121,7 @@ impl Session {
 }
 
 /// Whether there are credentials: without any, every call would be tried again until the time is over. The sources try
-/// again by themselves what another try may mend.
+/// again by themselves what another try may fix.
 async fn credentials(config: &SdkConfig) -> Result<(), Failure> {
     let none = || {
         let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());

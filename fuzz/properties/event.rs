@@ -16,8 +16,8 @@ pub fn holds(data: &[u8]) {
     let invocation = decode(&event);
     match &invocation {
         Ok(Invocation::Job { parameters, .. } | Invocation::Direct(parameters)) => {
-            if let Err(unfit) = parameters {
-                assert_readable(&unfit.to_string());
+            if let Err(setup_error) = parameters {
+                assert_readable(&setup_error.to_string());
             }
         }
         Err(unreadable) => assert_readable(&unreadable.to_string()),

@@ -12,7 +12,7 @@ pub fn holds(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = match Parameters::parse(text) {
         Ok(read) => read,
-        Err(unfit) => return assert_readable(&unfit.to_string()),
+        Err(setup_error) => return assert_readable(&setup_error.to_string()),
     };
     assert!(is_load_balancer_name(&read.elb_name), "{read:?}");
     assert!(read.promote_to.iter().all(|name| is_word(name)), "{read:?}");

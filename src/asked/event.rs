@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::asked::parameters::Parameters;
-use crate::seen::unfit::Unfit;
+use crate::seen::setup_error::SetupError;
 
 /// An invocation, as far as it concerns this function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub enum Invocation {
         /// The job's id.
         id: String,
         /// What it asks for, or why that cannot be read.
-        parameters: Result<Parameters, Unfit>,
+        parameters: Result<Parameters, SetupError>,
     },
     /// A direct call: the answer is the function's.
-    Direct(Result<Parameters, Unfit>),
+    Direct(Result<Parameters, SetupError>),
 }
 
 /// An event that asks for nothing this function can do, and names no job that could be failed.
@@ -64,17 +64,17 @@ fn is_job_id(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-fn parameters(data: Option<&RawValue>) -> Result<Parameters, Unfit> {
-    let data = data.ok_or_else(|| Unfit::NoParameters("data".to_owned()))?;
+fn parameters(data: Option<&RawValue>) -> Result<Parameters, SetupError> {
+    let data = data.ok_or_else(|| SetupError::NoParameters("data".to_owned()))?;
     let given = step(step(step(data, "actionConfiguration")?, "configuration")?, "UserParameters")?;
     let given = text(given).ok_or_else(|| {
-        Unfit::Parameters(vec![format!("UserParameters is {}, expected a string with a JSON object", kind(given))])
+        SetupError::Parameters(vec![format!("UserParameters is {}, expected a string with a JSON object", kind(given))])
     })?;
     Parameters::parse(&given)
 }
 
-fn step<'a>(from: &'a RawValue, key: &'static str) -> Result<&'a RawValue, Unfit> {
-    pick(from, [key]).and_then(|[found]| found).ok_or_else(|| Unfit::NoParameters(key.to_owned()))
+fn step<'a>(from: &'a RawValue, key: &'static str) -> Result<&'a RawValue, SetupError> {
+    pick(from, [key]).and_then(|[found]| found).ok_or_else(|| SetupError::NoParameters(key.to_owned()))
 }
 
 fn text(raw: &RawValue) -> Option<String> {

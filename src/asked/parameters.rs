@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::asked::words::{is_execution, is_word};
 use crate::seen::ports::{self, PortPair};
-use crate::seen::unfit::Unfit;
+use crate::seen::setup_error::SetupError;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,9 +68,9 @@ impl Parameters {
     /// Reads the JSON text of UserParameters.
     ///
     /// # Errors
-    /// [`Unfit::Parameters`] with every mistake: the key, what was found, what is allowed.
-    pub fn parse(text: &str) -> Result<Self, Unfit> {
-        let wrong = |mistake: String| Unfit::Parameters(vec![mistake]);
+    /// [`SetupError::Parameters`] with every mistake: the key, what was found, what is allowed.
+    pub fn parse(text: &str) -> Result<Self, SetupError> {
+        let wrong = |mistake: String| SetupError::Parameters(vec![mistake]);
         if text.trim().is_empty() {
             return Err(wrong(format!("UserParameters is empty, expected a JSON object; {}", known_keys())));
         }
@@ -89,7 +89,7 @@ impl Parameters {
         Self::from_entries(entries.0)
     }
 
-    fn from_entries(entries: Vec<(String, Value)>) -> Result<Self, Unfit> {
+    fn from_entries(entries: Vec<(String, Value)>) -> Result<Self, SetupError> {
         let mut read = Reader { entries, mistakes: Vec::new() };
         read.check_keys();
         let elb_name = read.text("ElbName", is_load_balancer_name);
@@ -112,7 +112,7 @@ impl Parameters {
             force: read.flag("Force"),
             ports: read.ports(),
         };
-        if read.mistakes.is_empty() { Ok(parameters) } else { Err(Unfit::Parameters(read.mistakes)) }
+        if read.mistakes.is_empty() { Ok(parameters) } else { Err(SetupError::Parameters(read.mistakes)) }
     }
 }
 

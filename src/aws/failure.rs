@@ -72,7 +72,7 @@ const QUOTING: [&str; 4] =
 const NOT_ALLOWED: [&str; 3] = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"];
 
 /// AWS's message, unless it quotes the credentials.
-fn told(code: Option<&str>, message: &str) -> String {
+fn described(code: Option<&str>, message: &str) -> String {
     if code.is_some_and(|code| QUOTING.contains(&code)) {
         return "AWS did not take the request's signature (its message quotes the request and is left out); check the \
                 credentials and the clock"
@@ -119,7 +119,7 @@ impl AwsFailure {
         // An answer that cannot be read (cut in half, say) is as good as none.
         let status = status.filter(|status| code.is_some() || *status >= 400);
         let message = match (error.message(), error) {
-            (Some(message), _) => told(code.as_deref(), message),
+            (Some(message), _) => described(code.as_deref(), message),
             (None, SdkError::TimeoutError(_)) => "no answer within the time-out".to_owned(),
             (None, SdkError::DispatchFailure(_)) => format!("the connection failed ({})", root(error)),
             (None, SdkError::ConstructionFailure(_)) => format!("the request could not be made ({})", root(error)),
@@ -197,16 +197,16 @@ pub fn root(error: &dyn StdError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, classify, told};
+    use super::{Class, classify, described};
 
     #[test]
     fn a_message_that_quotes_the_request_is_left_out() {
         let quoting = "The request signature we calculated does not match the signature you provided. The Canonical String for this \
                        request should have been 'POST\n/\n\nhost:example\nx-amz-security-token:IQoJb3JpZ2lu'";
         for code in super::QUOTING {
-            assert!(!told(Some(code), quoting).contains("IQoJ"), "{code}");
+            assert!(!described(Some(code), quoting).contains("IQoJ"), "{code}");
             assert_eq!(classify(Some(code), Some(403)), Class::Permission);
         }
-        assert_eq!(told(Some("AccessDenied"), "User: x is not authorized."), "User: x is not authorized");
+        assert_eq!(described(Some("AccessDenied"), "User: x is not authorized."), "User: x is not authorized");
     }
 }

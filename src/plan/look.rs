@@ -13,11 +13,11 @@ use crate::release::journal::{Journal, NEEDED};
 use crate::release::refusal::Refusal;
 use crate::release::several::Member;
 use crate::release::view::{Rule, View};
-use crate::seen::pairs::{Pair, stray};
+use crate::seen::pairs::{Pair, unmatched};
+use crate::seen::setup_error::SetupError;
 use crate::seen::side::{Both, Side};
 use crate::seen::topology::{Serves, TargetGroup, Topology, arn_tail};
 use crate::seen::twins::{PortRule, Survey};
-use crate::seen::unfit::Unfit;
 
 /// One pair of a request: which it is, and what the table asks of it.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub fn look(
     asked: &Parameters,
     asker: &Asker,
     now: Timestamp,
-) -> Result<Vec<Looked>, Unfit> {
+) -> Result<Vec<Looked>, SetupError> {
     let wanted = intent::resolve(topology, survey, &asked.promote_to, &asker.flip)?;
     wanted.into_iter().map(|wanted| looked(topology, survey, asked, asker, now, wanted)).collect()
 }
@@ -50,7 +50,7 @@ fn looked(
     asker: &Asker,
     now: Timestamp,
     wanted: Wanted,
-) -> Result<Looked, Unfit> {
+) -> Result<Looked, SetupError> {
     let Wanted { pair, target } = wanted;
     let view = view(topology, survey, &pair, asked)?;
     let ask = Ask {
@@ -67,8 +67,8 @@ fn looked(
 /// What was seen of one pair.
 ///
 /// # Errors
-/// [`Unfit::UnknownGroup`] where one of its groups was not read.
-pub fn view(topology: &Topology, survey: &Survey<'_>, pair: &Pair, asked: &Parameters) -> Result<View, Unfit> {
+/// [`SetupError::UnknownGroup`] where one of its groups was not read.
+pub fn view(topology: &Topology, survey: &Survey<'_>, pair: &Pair, asked: &Parameters) -> Result<View, SetupError> {
     let groups: Both<&TargetGroup> = Both([group(topology, &pair.first)?, group(topology, &pair.second)?]);
     let both = |of: &dyn Fn(&TargetGroup, &TargetGroup) -> Result<(), Refusal>| {
         Both(Side::BOTH.map(|side| of(groups[side], groups[side.other()])))
@@ -92,8 +92,8 @@ pub fn view(topology: &Topology, survey: &Survey<'_>, pair: &Pair, asked: &Param
     })
 }
 
-fn group<'a>(topology: &'a Topology, arn: &str) -> Result<&'a TargetGroup, Unfit> {
-    topology.group(arn).ok_or_else(|| Unfit::UnknownGroup {
+fn group<'a>(topology: &'a Topology, arn: &str) -> Result<&'a TargetGroup, SetupError> {
+    topology.group(arn).ok_or_else(|| SetupError::UnknownGroup {
         wanted: arn.to_owned(),
         load_balancer: topology.name.clone(),
         known: topology.groups.values().map(TargetGroup::describe).collect(),
@@ -135,14 +135,14 @@ fn room(journal: &Journal, side: Side, group: &TargetGroup) -> Result<(), Refusa
 
 /// What keeps a rule of the pair from being moved with it: no twin, actions that cannot be written back, or a forward that
 /// AWS would not take.
-fn setup(topology: &Topology, survey: &Survey<'_>, pair: &Pair, rules: &[(bool, PortRule<'_>)]) -> Option<Unfit> {
-    let strays = [&pair.first, &pair.second].into_iter().find_map(|group| stray(topology, survey, group));
+fn setup(topology: &Topology, survey: &Survey<'_>, pair: &Pair, rules: &[(bool, PortRule<'_>)]) -> Option<SetupError> {
+    let unmatched = [&pair.first, &pair.second].into_iter().find_map(|group| unmatched(topology, survey, group));
     let unknown = || {
         rules.iter().find_map(|(_, side)| {
             let carried = side.rule.carried().find(|carried| carried.settings.is_none())?;
-            Some(Unfit::UnknownAction { port: side.port, rule: side.rule.describe(), kind: carried.kind.clone() })
+            Some(SetupError::UnknownAction { port: side.port, rule: side.rule.describe(), kind: carried.kind.clone() })
         })
     };
     let overfull = || rules.iter().find_map(|(_, rule)| rules::refused_by_aws(topology, pair, rule));
-    strays.or_else(unknown).or_else(overfull)
+    unmatched.or_else(unknown).or_else(overfull)
 }

@@ -2,9 +2,9 @@
 
 use super::write::Write;
 use crate::seen::pairs::Pair;
+use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Forward, Topology, Weighted};
 use crate::seen::twins::PortRule;
-use crate::seen::unfit::Unfit;
 
 /// The weight of a group that gets every request.
 const ALL: i32 = 100;
@@ -50,12 +50,12 @@ fn forward(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, serving: &str)
 
 /// Why AWS would not take what a flip writes into a rule: at most five groups, and sticky targets beside other groups
 /// only with group stickiness (API reference, ForwardActionConfig; ELB user guide, "Sticky sessions").
-pub(crate) fn refused_by_aws(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<Unfit> {
+pub(crate) fn refused_by_aws(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<SetupError> {
     let served = rule.forward.groups().find(|group| pair.holds(group) && rule.forward.serves_only(group)).unwrap_or(&pair.first);
     // There and back: what could not be undone is not begun.
     [pair.other(served), served].into_iter().find_map(|serving| {
         let would = refused(topology, &forward(topology, pair, rule, serving))?;
-        Some(Unfit::Overfull { rule: rule.describe(), would })
+        Some(SetupError::Overfull { rule: rule.describe(), would })
     })
 }
 

@@ -7,8 +7,8 @@ use super::id::{Asker, Digest};
 use super::record::{Closing, Flip, Phase, Reason, Record, Verdict, stamp};
 use super::refusal::Refusal;
 use super::view::{View, says};
+use crate::seen::setup_error::SetupError;
 use crate::seen::side::Side;
-use crate::seen::unfit::Unfit;
 
 /// What one request asks of one pair.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub enum Why {
     /// It was made, and the rules were changed by other means since.
     Edited,
     /// The set-up does not allow it.
-    Setup(Unfit),
+    Setup(SetupError),
 }
 
 impl Why {

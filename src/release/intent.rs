@@ -3,10 +3,10 @@
 use crate::release::id::FlipId;
 use crate::release::journal::Journal;
 use crate::seen::pairs::{self, Pair};
+use crate::seen::setup_error::SetupError;
 use crate::seen::side::Side;
 use crate::seen::topology::{Serves, TargetGroup, Topology};
 use crate::seen::twins::Survey;
-use crate::seen::unfit::Unfit;
 
 /// One pair that a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct Wanted {
 /// records of this very flip stays in the request, also where `PromoteTo` does not find it any more.
 ///
 /// # Errors
-/// Where the request does not say enough, or names what is not there: the [`Unfit`] says how to go on.
-pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], id: &FlipId) -> Result<Vec<Wanted>, Unfit> {
+/// Where the request does not say enough, or names what is not there: the [`SetupError`] says how to go on.
+pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], id: &FlipId) -> Result<Vec<Wanted>, SetupError> {
     let recorded = |pair: &Pair| Journal::of_pair(topology, pair).of(id).map(|(side, _)| *side);
     let recorded: Vec<Wanted> = survey
         .pairs
@@ -33,7 +33,7 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
     let mut wanted = match asked {
         Ok(wanted) => wanted,
         Err(_) if !recorded.is_empty() => Vec::new(),
-        Err(unfit) => return Err(unfit),
+        Err(setup_error) => return Err(setup_error),
     };
     wanted.extend(
         recorded.into_iter().filter(|recorded| wanted.iter().all(|wanted| wanted.pair != recorded.pair)).collect::<Vec<_>>(),
@@ -42,7 +42,7 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
 }
 
 /// The only pair, where nobody names one.
-fn only(topology: &Topology, survey: &Survey<'_>) -> Result<Vec<Wanted>, Unfit> {
+fn only(topology: &Topology, survey: &Survey<'_>) -> Result<Vec<Wanted>, SetupError> {
     // Where groups are tangled there is more than one service, of which nobody says which is meant.
     if let Some((_, tangled)) = survey.tangled.first() {
         return Err(tangled.clone());
@@ -50,7 +50,7 @@ fn only(topology: &Topology, survey: &Survey<'_>) -> Result<Vec<Wanted>, Unfit> 
     let mut pairs = survey.pairs.keys();
     match (pairs.next(), pairs.next()) {
         (Some(pair), None) => Ok(vec![Wanted { pair: pair.clone(), target: None }]),
-        (Some(_), Some(_)) => Err(Unfit::SeveralPairs {
+        (Some(_), Some(_)) => Err(SetupError::SeveralPairs {
             load_balancer: topology.name.clone(),
             pairs: survey.pairs.keys().map(|pair| describe_pair(topology, survey, pair)).collect(),
         }),
@@ -79,13 +79,13 @@ fn describe_pair(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Strin
     }
 }
 
-fn named(topology: &Topology, survey: &Survey<'_>, names: &[String]) -> Result<Vec<Wanted>, Unfit> {
+fn named(topology: &Topology, survey: &Survey<'_>, names: &[String]) -> Result<Vec<Wanted>, SetupError> {
     let mut found: Vec<Wanted> = Vec::new();
     for name in names {
         let (pair, promoted) = find(topology, survey, name)?;
         let wanted = Wanted { pair: pair.clone(), target: pair.side(promoted) };
         if found.iter().any(|other| other.pair == wanted.pair && other.target != wanted.target) {
-            return Err(Unfit::BothOfPair(topology.describe(promoted), topology.describe(pair.other(promoted))));
+            return Err(SetupError::BothOfPair(topology.describe(promoted), topology.describe(pair.other(promoted))));
         }
         if !found.contains(&wanted) {
             found.push(wanted);
@@ -94,7 +94,7 @@ fn named(topology: &Topology, survey: &Survey<'_>, names: &[String]) -> Result<V
     Ok(found)
 }
 
-fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result<(&'s Pair, &'s str), Unfit> {
+fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result<(&'s Pair, &'s str), SetupError> {
     let sides = || survey.pairs.keys().flat_map(|pair| [(pair, pair.first.as_str()), (pair, pair.second.as_str())]);
     let matching = |matches: &dyn Fn(&str) -> bool| sides().filter(|(_, arn)| matches(arn)).collect::<Vec<_>>();
     // A name or an ARN is exact; an Identifier may be shared by the pairs of several services.
@@ -105,7 +105,7 @@ fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result
     match found.as_slice() {
         [only] => Ok(*only),
         [] => Err(without_pair(topology, survey, wanted)),
-        several => Err(Unfit::AmbiguousGroup {
+        several => Err(SetupError::AmbiguousGroup {
             wanted: wanted.to_owned(),
             known: several.iter().map(|(_, arn)| topology.describe(arn)).collect(),
         }),
@@ -113,13 +113,13 @@ fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result
 }
 
 /// Why no pair holds what `PromoteTo` names: the group is there and nothing tells its partner, or it is not there.
-fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> Unfit {
+fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> SetupError {
     let is_wanted =
         |group: &&TargetGroup| [&group.arn, &group.name].contains(&&wanted.to_owned()) || group.identifier() == Some(wanted);
-    let there = topology.groups.values().filter(is_wanted).find_map(|group| pairs::stray(topology, survey, &group.arn));
+    let there = topology.groups.values().filter(is_wanted).find_map(|group| pairs::unmatched(topology, survey, &group.arn));
     there.unwrap_or_else(|| match survey.pairs.is_empty() {
         true => pairs::none(topology, survey),
-        false => Unfit::UnknownGroup {
+        false => SetupError::UnknownGroup {
             wanted: wanted.to_owned(),
             load_balancer: topology.name.clone(),
             known: survey.pairs.keys().flat_map(|pair| [&pair.first, &pair.second]).map(|arn| topology.describe(arn)).collect(),

@@ -4,8 +4,8 @@ use super::fence::Fence;
 use super::journal::Journal;
 use super::record::{Flip, Phase};
 use super::refusal::Refusal;
+use crate::seen::setup_error::SetupError;
 use crate::seen::side::{Both, Side};
-use crate::seen::unfit::Unfit;
 
 /// One rule of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ pub struct View {
     /// How each fence is refused.
     pub fenced: Both<Option<Refusal>>,
     /// What keeps every rule of the pair from being written.
-    pub setup: Option<Unfit>,
+    pub setup: Option<SetupError>,
     /// How rules that share their traffic are refused, where there are any.
     pub shared: Option<Refusal>,
     /// How it is refused that nothing says which group is meant, where the request does not either.

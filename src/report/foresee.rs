@@ -107,8 +107,8 @@ fn not_made(looked: &Looked, turn: &Turn) -> Option<Why> {
         Turn::Set { row: Row::R3c | Row::R3d, .. } | Turn::Stuck => {
             let view = &looked.member.view;
             let (on, _) = view.journal.newest()?;
-            if let Some(unfit) = &view.setup {
-                return Some(Why::Setup(unfit.clone()));
+            if let Some(setup_error) = &view.setup {
+                return Some(Why::Setup(setup_error.clone()));
             }
             let guard = view.refusals(on, |by| looked.member.ask.execution.as_deref() == Some(by));
             let refusals: Vec<Refusal> = view.shared.clone().into_iter().chain(guard).collect();

@@ -7,16 +7,16 @@ use crate::plan::look::Looked;
 use crate::release::decide::{Why, in_progress};
 use crate::release::record::Verdict;
 use crate::release::refusal::Refusal;
+use crate::seen::setup_error::SetupError;
 use crate::seen::topology::Topology;
 use crate::seen::twins::Survey;
-use crate::seen::unfit::Unfit;
 
 /// Why a flip was not made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotMade {
     /// The set-up or the parameters do not allow it.
     #[error(transparent)]
-    Setup(#[from] Unfit),
+    Setup(#[from] SetupError),
     /// The guard refuses it, with every reason.
     #[error("refused: {}", joined(.0))]
     Refused(Vec<Refusal>),
@@ -69,7 +69,7 @@ impl NotMade {
         let flip = looked.member.ask.asker.flip.to_string();
         Some(match why {
             Why::Made | Why::NoOp => return None,
-            Why::Setup(unfit) => Self::Setup(unfit.clone()),
+            Why::Setup(setup_error) => Self::Setup(setup_error.clone()),
             Why::Refused(reasons) => Self::Refused(reasons.clone()),
             Why::Outdated(newest) => {
                 let (_, by) = newest.as_ref();

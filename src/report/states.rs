@@ -118,7 +118,7 @@ mod tests {
         Listener { arn: port.to_string(), port, rules: (0..rules).map(rule).collect() }
     }
 
-    fn told(pairs: usize, rules: usize, moved: usize) -> Vec<String> {
+    fn described(pairs: usize, rules: usize, moved: usize) -> Vec<String> {
         let arns = || (0..pairs).flat_map(|pair| ["a", "b"].map(|side| group(pair, side)));
         let named = |arn: String| {
             let name = arn.split('/').nth(1).unwrap_or_default().to_owned();
@@ -147,7 +147,7 @@ mod tests {
     fn rules_that_forward_alike_are_told_together() {
         let (a, b) = ("a-group-with-a-rather-long-0-a", "a-group-with-a-rather-long-0-b");
         assert_eq!(
-            told(1, 4, 2),
+            described(1, 4, 2),
             [
                 format!("port 80, rules 10000, 10001 forward to {a} 0, {b} 100"),
                 format!("port 80, default action and rule 10002 forward to {a} 100, {b} 0"),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn twenty_pairs_with_a_hundred_rules_a_listener_fit_a_message_the_live_port_whole() {
         for moved in [0, 20, 50, 100] {
-            let states = told(20, 100, moved);
+            let states = described(20, 100, moved);
             let message = states.join("; ");
             assert!(message.chars().count() <= ROOM + 50, "{moved}: {}", message.len());
             for number in 0..99 {

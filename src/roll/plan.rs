@@ -194,7 +194,7 @@ pub fn preview(plan: &Plan, asked: &Asked, seen: &Seen) -> Preview {
 /// Every container's image before and after.
 #[must_use]
 pub fn images(from: &Value, to: &Value) -> Vec<ImageChange> {
-    let told = |document: &Value, name: &str| {
+    let described = |document: &Value, name: &str| {
         let container = containers(document).find(|container| name_of(container) == name)?;
         let tags = super::definition::tags(document);
         let mut text = container["image"].as_str()?.to_owned();
@@ -211,8 +211,8 @@ pub fn images(from: &Value, to: &Value) -> Vec<ImageChange> {
             let none = || "-".to_owned();
             ImageChange {
                 container: name.to_owned(),
-                from: told(from, name).unwrap_or_else(none),
-                to: told(to, name).unwrap_or_else(none),
+                from: described(from, name).unwrap_or_else(none),
+                to: described(to, name).unwrap_or_else(none),
             }
         })
         .collect()

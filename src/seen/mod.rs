@@ -2,7 +2,7 @@
 
 pub mod pairs;
 pub mod ports;
+pub mod setup_error;
 pub mod side;
 pub mod topology;
 pub mod twins;
-pub mod unfit;

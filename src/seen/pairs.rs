@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::seen::setup_error::SetupError;
 use crate::seen::side::Side;
 use crate::seen::topology::{Forward, Serves, Topology, arn_tail};
 use crate::seen::twins::{Survey, Twin};
-use crate::seen::unfit::Unfit;
 
 /// Two groups that change places, by ARN; `first` sorts before `second`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,7 +57,7 @@ impl Pair {
 pub(crate) struct Told {
     pub pairs: BTreeMap<Pair, Vec<usize>>,
     pub lonely: Vec<usize>,
-    pub tangled: Vec<(usize, Unfit)>,
+    pub tangled: Vec<(usize, SetupError)>,
 }
 
 /// Tells the pairs. The twins that serve two different groups say who stands opposite whom; so do those that serve one
@@ -82,7 +82,7 @@ pub(crate) fn tell(topology: &Topology, twins: &[Twin<'_>]) -> Told {
         match partners.pair_of(topology, twin) {
             Ok(Some(pair)) => told.pairs.entry(pair).or_default().push(index),
             Ok(None) => told.lonely.push(index),
-            Err(unfit) => told.tangled.push((index, unfit)),
+            Err(setup_error) => told.tangled.push((index, setup_error)),
         }
     }
     told
@@ -117,14 +117,14 @@ impl<'a> Partners<'a> {
     }
 
     /// The pair that a twin belongs to; none where nothing tells it.
-    fn pair_of(&self, topology: &Topology, twin: &Twin<'_>) -> Result<Option<Pair>, Unfit> {
+    fn pair_of(&self, topology: &Topology, twin: &Twin<'_>) -> Result<Option<Pair>, SetupError> {
         let sends = |group: &&str| [twin.live, twin.test].iter().any(|side| side.forward.sends_to(group));
         let mut sent: Vec<&str> = named(twin).into_iter().filter(sends).collect();
         if sent.is_empty() {
             sent = named(twin);
         }
         if let Some(group) = sent.iter().find(|group| self.of(group).len() > 1) {
-            return Err(Unfit::Tangled {
+            return Err(SetupError::Tangled {
                 group: topology.describe(group),
                 others: self.of(group).into_iter().map(|other| topology.describe(other)).collect(),
                 rule: twin.live.describe(),
@@ -155,26 +155,26 @@ fn tagged(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
 
 /// Why nothing tells the pair of a twin that is among the lonely ones.
 #[must_use]
-pub fn untold(topology: &Topology, twin: &Twin<'_>) -> Unfit {
+pub fn untold(topology: &Topology, twin: &Twin<'_>) -> SetupError {
     match twin.live.forward.serves() {
         Serves::One(group) if twin.test.forward.serves_only(group) => {
-            Unfit::SameGroup { rules: [twin.live.describe(), twin.test.describe()], group: topology.describe(group) }
+            SetupError::SameGroup { rules: [twin.live.describe(), twin.test.describe()], group: topology.describe(group) }
         }
         _ => shared(topology, twin),
     }
 }
 
-fn shared(topology: &Topology, twin: &Twin<'_>) -> Unfit {
+fn shared(topology: &Topology, twin: &Twin<'_>) -> SetupError {
     let sends_to_one = |forward: &Forward| forward.groups().filter(|group| forward.sends_to(group)).count() == 1;
     let side = if sends_to_one(twin.live.forward) { twin.test } else { twin.live };
-    Unfit::Shared { rule: side.describe(), weights: topology.weights(side.forward) }
+    SetupError::Shared { rule: side.describe(), weights: topology.weights(side.forward) }
 }
 
 /// Why there is no pair at all, where there are twins.
-pub(crate) fn none(topology: &Topology, survey: &Survey<'_>) -> Unfit {
-    let tangled = survey.tangled.iter().map(|(_, unfit)| unfit.clone());
+pub(crate) fn none(topology: &Topology, survey: &Survey<'_>) -> SetupError {
+    let tangled = survey.tangled.iter().map(|(_, setup_error)| setup_error.clone());
     let lonely = survey.lonely.iter().map(|index| untold(topology, &survey.twins[*index]));
-    tangled.chain(lonely).next().unwrap_or_else(|| Unfit::NoForward {
+    tangled.chain(lonely).next().unwrap_or_else(|| SetupError::NoForward {
         load_balancer: topology.name.clone(),
         ports: crate::seen::ports::display(&survey.ports),
         found: survey.left.clone(),
@@ -184,12 +184,13 @@ pub(crate) fn none(topology: &Topology, survey: &Survey<'_>) -> Unfit {
 /// Why a rule that sends traffic to `group` cannot move with the group's pair, where there is such a rule: it has no
 /// twin, or nothing tells the pair of its twin. A flip would leave it behind.
 #[must_use]
-pub fn stray(topology: &Topology, survey: &Survey<'_>, group: &str) -> Option<Unfit> {
+pub fn unmatched(topology: &Topology, survey: &Survey<'_>, group: &str) -> Option<SetupError> {
     let sends = |twin: &Twin<'_>| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
     if let Some(side) = survey.alone.iter().find(|side| side.forward.sends_to(group)) {
         return Some(survey.no_twin(topology, side, group));
     }
-    let tangled = survey.tangled.iter().find(|(index, _)| sends(&survey.twins[*index])).map(|(_, unfit)| unfit.clone());
+    let tangled =
+        survey.tangled.iter().find(|(index, _)| sends(&survey.twins[*index])).map(|(_, setup_error)| setup_error.clone());
     let lonely = || survey.lonely.iter().map(|index| &survey.twins[*index]).find(|twin| sends(twin));
     tangled.or_else(|| lonely().map(|twin| untold(topology, twin)))
 }

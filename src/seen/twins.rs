@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use crate::seen::pairs::Pair;
 use crate::seen::pairs::tell;
 use crate::seen::ports::{self, PortPair};
+use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Condition, Forward, Listener, Rule, RuleId, Topology};
-use crate::seen::unfit::Unfit;
 
 /// A rule on the live listener and the rule on its test listener with the same conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Survey<'a> {
     /// Twins of which nothing tells the pair: both sides serve one group that has no partner, or share their traffic.
     pub lonely: Vec<usize>,
     /// Twins whose groups stand opposite several others, each with what that means for a flip of them.
-    pub tangled: Vec<(usize, Unfit)>,
+    pub tangled: Vec<(usize, SetupError)>,
 }
 
 impl<'a> Survey<'a> {
@@ -91,20 +91,20 @@ impl<'a> Survey<'a> {
     }
 
     /// What it means that a rule which sends traffic to `group` has no twin.
-    pub(crate) fn no_twin(&self, topology: &Topology, side: &PortRule<'_>, group: &str) -> Unfit {
+    pub(crate) fn no_twin(&self, topology: &Topology, side: &PortRule<'_>, group: &str) -> SetupError {
         let other = self.counterpart(side.port);
         let mut rules = topology.listeners.get(&other).into_iter().flat_map(|listener| &listener.rules);
         let instead = rules.find(|rule| rule.forward().is_none() && key(rule) == key(side.rule)).map(kinds);
-        Unfit::NoTwin { port: side.port, rule: side.rule.describe(), group: topology.describe(group), other, instead }
+        SetupError::NoTwin { port: side.port, rule: side.rule.describe(), group: topology.describe(group), other, instead }
     }
 }
 
 /// Finds twins and pairs.
 ///
 /// # Errors
-/// What makes the load balancer's ports unfit for a flip: a listener that is missing, half a pair of ports, or
+/// What makes the load balancer's ports setup_error for a flip: a listener that is missing, half a pair of ports, or
 /// nothing that forwards.
-pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'a>, Unfit> {
+pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'a>, SetupError> {
     let (listeners, mut left) = listener_pairs(topology, ports)?;
     let mut twins = Vec::new();
     let mut alone = Vec::new();
@@ -115,7 +115,7 @@ pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'
         }
     }
     if twins.is_empty() {
-        return Err(Unfit::NoForward {
+        return Err(SetupError::NoForward {
             load_balancer: topology.name.clone(),
             ports: ports::display(&listeners.iter().map(|(pair, _, _)| *pair).collect::<Vec<_>>()),
             found: left,
@@ -135,7 +135,7 @@ pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'
 
 type ListenerPair<'a> = (PortPair, &'a Listener, &'a Listener);
 
-fn listener_pairs<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<(Vec<ListenerPair<'a>>, Vec<String>), Unfit> {
+fn listener_pairs<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<(Vec<ListenerPair<'a>>, Vec<String>), SetupError> {
     let mut found = Vec::new();
     let mut left = Vec::new();
     let mut half = None;
@@ -160,10 +160,10 @@ fn listener_pairs<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<(Vec
         unnamed.map(|port| format!("port {port} is in none of the port pairs {} and is left as it is", ports::display(ports))),
     );
     if let Some((port, missing)) = half {
-        return Err(Unfit::HalfPair { load_balancer: topology.name.clone(), port, missing, found: open_ports(topology) });
+        return Err(SetupError::HalfPair { load_balancer: topology.name.clone(), port, missing, found: open_ports(topology) });
     }
     if found.is_empty() {
-        return Err(Unfit::NoListeners {
+        return Err(SetupError::NoListeners {
             load_balancer: topology.name.clone(),
             wanted: ports::display(ports),
             found: open_ports(topology),

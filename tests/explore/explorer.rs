@@ -218,7 +218,7 @@ impl Explorer {
             let mut then = state.clone();
             then.fit = !state.fit;
             then.budget.guard -= 1;
-            out.push((format!("group 1 becomes {}", if then.fit { "fit" } else { "unfit" }), then));
+            out.push((format!("group 1 becomes {}", if then.fit { "fit" } else { "setup_error" }), then));
         }
         if state.budget.fence > 0 {
             let own = Some(self.jobs[0].flip);
@@ -354,7 +354,7 @@ impl Explorer {
                 continue;
             }
             if !looked.fit {
-                self.fail(Invariant::GuardHolds, number, format!("{} plans to move to the unfit group", looked.job.name));
+                self.fail(Invariant::GuardHolds, number, format!("{} plans to move to the setup_error group", looked.job.name));
             }
             // For which flip: the one that begins, or else the pair's.
             let flip = newest.as_ref().as_ref().filter(|_| !begins).map(|(_, flip)| flip.id.as_str());

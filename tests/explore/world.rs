@@ -225,7 +225,7 @@ fn ask(job: Job) -> Ask {
 
 /// What is seen of a pair. Only group 1 is ever too small.
 fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
-    let unfit = || Refusal::Together { group: "group 1".to_owned() };
+    let setup_error = || Refusal::Together { group: "group 1".to_owned() };
     let rule = |(index, serves): (usize, Side)| Rule {
         live: index < 2,
         serves: Some(serves).filter(|_| !odd.shared || index > 0),
@@ -235,13 +235,13 @@ fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
     View {
         journal,
         rules: rules.into_iter().enumerate().map(rule).collect(),
-        capacity: Both([Ok(()), if fit { Ok(()) } else { Err(unfit()) }]),
-        image: Both([Ok(()), if odd.wrong_image { Err(unfit()) } else { Ok(()) }]),
+        capacity: Both([Ok(()), if fit { Ok(()) } else { Err(setup_error()) }]),
+        image: Both([Ok(()), if odd.wrong_image { Err(setup_error()) } else { Ok(()) }]),
         fences: Both([None, odd.fenced.map(fence)]),
-        fenced: Both([None, odd.fenced.map(|_| unfit())]),
+        fenced: Both([None, odd.fenced.map(|_| setup_error())]),
         setup: None,
-        shared: odd.shared.then(unfit),
-        unclear: unfit(),
+        shared: odd.shared.then(setup_error),
+        unclear: setup_error(),
         room: Both([Ok(()), Ok(())]),
     }
 }

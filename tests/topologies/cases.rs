@@ -82,7 +82,7 @@ fn show(topology: &Topology, foreseen: &Foreseen, first: &Delivered) -> String {
 fn failed(not_made: &NotMade) -> String {
     let failures = |refusals: &[Refusal]| refusals.iter().map(|refusal| format!("JobFailed: {refusal}\n")).collect();
     match not_made {
-        NotMade::Setup(unfit) => format!("ConfigurationError: {unfit}\n"),
+        NotMade::Setup(setup_error) => format!("ConfigurationError: {setup_error}\n"),
         NotMade::Refused(refusals) => failures(refusals),
         NotMade::Past(past) => format!("JobFailed: {past}\n"),
     }

@@ -6,8 +6,8 @@ use blue_green::plan::{Phase, Write};
 use blue_green::release::decide::{Turn, Why};
 use blue_green::release::id::Asker;
 use blue_green::seen::ports;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -62,7 +62,7 @@ fn there_and_back(topology: &Topology, asked: &Parameters) {
         }
     } else {
         // A rule that served the promoted group before may have no room for the other one.
-        let overfull = |end: &End| matches!(&end.turn, Turn::Close { why: Some(Why::Setup(Unfit::Overfull { .. })), .. });
+        let overfull = |end: &End| matches!(&end.turn, Turn::Close { why: Some(Why::Setup(SetupError::Overfull { .. })), .. });
         let no_room = back.ends.as_ref().is_ok_and(|ends| ends.iter().any(overfull));
         assert!(no_room && !one_way_round(topology, asked, &sides), "{:?}", back.ends);
     }

@@ -12,10 +12,10 @@ use blue_green::release::invocation::Invocation;
 use blue_green::release::record::{Reason, Verdict};
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Sides;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::side::Side;
 use blue_green::seen::topology::Topology;
 use blue_green::seen::twins::{Survey, survey};
-use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 
 use crate::after::after;
@@ -30,7 +30,7 @@ pub struct Delivered {
     /// The plans that were applied, in their order.
     pub plans: Vec<Plan>,
     /// How it ended for each pair; or why nothing could be decided.
-    pub ends: Result<Vec<End>, Unfit>,
+    pub ends: Result<Vec<End>, SetupError>,
 }
 
 /// How a delivery ended for one pair.
@@ -94,7 +94,7 @@ pub fn deliver(topology: &Topology, asked: &Parameters, asker: &Asker, now: Time
     for _ in 0..TURNS {
         let (plan, ends) = match turn(&topology, asked, asker, now, &mut invocation, clock) {
             Ok(turned) => turned,
-            Err(unfit) => return Delivered { topology, plans, ends: Err(unfit) },
+            Err(setup_error) => return Delivered { topology, plans, ends: Err(setup_error) },
         };
         topology = after(&topology, &plan);
         if !plan.is_empty() {
@@ -116,7 +116,7 @@ fn turn(
     now: Timestamp,
     invocation: &mut Invocation,
     clock: Instant,
-) -> Result<(Plan, Option<Vec<End>>), Unfit> {
+) -> Result<(Plan, Option<Vec<End>>), SetupError> {
     let found = survey(topology, &asked.ports)?;
     let looked = look(topology, &found, asked, asker, now)?;
     for Looked { pair, member } in &looked {

@@ -10,9 +10,9 @@ use blue_green::report::not_made::NotMade;
 use blue_green::report::states::{all, split, states};
 use blue_green::report::{Done, Report, Sides, flipped};
 use blue_green::seen::pairs::Pair;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
 use blue_green::seen::twins::{Survey, survey};
-use blue_green::seen::unfit::Unfit;
 
 use crate::failure::{Cause, Failure, PairEnd};
 use crate::flip::Flip;
@@ -97,12 +97,12 @@ fn failed(flip: &Flip<'_>, end: &End<'_>, looked: &Looked, turn: &Turn) -> Failu
 }
 
 /// The set-up is wrong as a whole: nothing can be planned, and nothing recorded.
-pub fn setup(flip: &Flip<'_>, topology: &Topology, unfit: Unfit) -> Failure {
+pub fn setup(flip: &Flip<'_>, topology: &Topology, setup_error: SetupError) -> Failure {
     if let Some(states) = in_progress_in(flip, topology) {
-        return Failure::Unfinished { cause: Cause::Setup(unfit), states };
+        return Failure::Unfinished { cause: Cause::Setup(setup_error), states };
     }
     let split = survey(topology, &flip.request.asked.ports).map(|survey| split(topology, &survey)).unwrap_or_default();
-    Failure::setup(unfit, split)
+    Failure::setup(setup_error, split)
 }
 
 /// How the rules are of the pairs in which this flip is in progress, as they were seen last.
@@ -118,7 +118,7 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
     let found = match survey(&topology, &flip.request.asked.ports) {
         Ok(found) => found,
         Err(_) if flip.rules == 0 => return None,
-        Err(unfit) => return Some(vec![format!("they cannot be paired any more ({unfit})")]),
+        Err(setup_error) => return Some(vec![format!("they cannot be paired any more ({setup_error})")]),
     };
     let job = Digest::of(&flip.request.asker.job);
     let mine = |pair: &&Pair| {

@@ -6,7 +6,7 @@ use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::release::record::{Closing, Reason};
 use blue_green::release::refusal::Refusal;
 use blue_green::report::not_made::NotMade;
-use blue_green::seen::unfit::Unfit;
+use blue_green::seen::setup_error::SetupError;
 use thiserror::Error;
 
 /// Why a job failed.
@@ -84,7 +84,7 @@ pub enum Cause {
     Refused(Vec<Refusal>),
     /// The set-up changed meanwhile.
     #[error("{0}")]
-    Setup(Unfit),
+    Setup(SetupError),
     /// Somebody else keeps changing the rules.
     #[error(
         "the rules changed during this flip, and not by another flip. Find the caller in CloudTrail (ModifyRule, ModifyListener)"
@@ -140,8 +140,8 @@ impl Failure {
 
     /// A failure before anything was decided.
     #[must_use]
-    pub fn setup(unfit: Unfit, split: Vec<String>) -> Self {
-        Self::NotMade { why: NotMade::Setup(unfit), split, recorded: true }
+    pub fn setup(setup_error: SetupError, split: Vec<String>) -> Self {
+        Self::NotMade { why: NotMade::Setup(setup_error), split, recorded: true }
     }
 }
 
@@ -178,9 +178,9 @@ fn late(recorded: bool) -> &'static str {
     if recorded { "" } else { " It could not be recorded that this job failed: a late copy of its event may flip." }
 }
 
-impl From<Unfit> for Failure {
-    fn from(unfit: Unfit) -> Self {
-        Self::setup(unfit, Vec::new())
+impl From<SetupError> for Failure {
+    fn from(setup_error: SetupError) -> Self {
+        Self::setup(setup_error, Vec::new())
     }
 }
 
@@ -194,7 +194,7 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Aws(failure) => Self::Aws(failure),
-            ReadError::Unfit(unfit) => unfit.into(),
+            ReadError::Setup(setup_error) => setup_error.into(),
         }
     }
 }

@@ -103,12 +103,12 @@ impl<'a> Flip<'a> {
             let Reading { topology, until, has_health } = &reading;
             let found = match survey(topology, &self.request.asked.ports) {
                 Ok(found) => found,
-                Err(unfit) => return Next::End(Err(ends::setup(self, topology, unfit))),
+                Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
             };
             let looked = look(topology, &found, &self.request.asked, &self.request.asker, Timestamp::now());
             let looked = match looked {
                 Ok(looked) => looked,
-                Err(unfit) => return Next::End(Err(ends::setup(self, topology, unfit))),
+                Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
             };
             for looked in &looked {
                 self.invocation.look(&found, &looked.pair, &looked.member.view, Instant::now());
@@ -245,7 +245,7 @@ impl<'a> Flip<'a> {
         match (&self.failure, &view.setup) {
             _ if memory.conflict => Cause::Conflict,
             (Some(failure), _) if memory.cannot_write => Cause::Aws(failure.clone()),
-            (_, Some(unfit)) => Cause::Setup(unfit.clone()),
+            (_, Some(setup_error)) => Cause::Setup(setup_error.clone()),
             _ => refusals().map_or(Cause::Earlier, Cause::Refused),
         }
     }
@@ -261,9 +261,9 @@ impl<'a> Flip<'a> {
     /// The load balancer cannot be read any more.
     async fn unreadable(&mut self, error: ReadError) -> Failure {
         match error {
-            ReadError::Unfit(unfit) => match self.seen.take() {
-                Some(topology) => ends::setup(self, &topology, unfit),
-                None => unfit.into(),
+            ReadError::Setup(setup_error) => match self.seen.take() {
+                Some(topology) => ends::setup(self, &topology, setup_error),
+                None => setup_error.into(),
             },
             ReadError::Aws(failure) => {
                 // Where the time ended while a write was tried, that is the reason, and not the look that had no time left.

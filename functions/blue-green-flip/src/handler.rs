@@ -6,12 +6,13 @@ use aws_config::SdkConfig;
 use blue_green::asked::event::{self, Invocation};
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
+use blue_green::aws::codepipeline::write::Job;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::read::Reader;
 use blue_green::release::id::Asker;
 use blue_green::report::Report;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::unfit::Unfit;
 use lambda_runtime::{Context, Error};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -78,10 +79,11 @@ impl Function {
         }
     }
 
-    async fn job(&self, id: &str, parameters: Result<Parameters, Unfit>, context: &Context) -> Result<Value, Error> {
+    async fn job(&self, id: &str, parameters: Result<Parameters, SetupError>, context: &Context) -> Result<Value, Error> {
         let done = self.act(parameters, id, context).await;
         let caller = Caller::until(Deadlines::of(context).last);
-        let answered = answer::answer(&self.codepipeline, &caller, id, &done.flip, &done.result).await;
+        let job = Job { client: &self.codepipeline, caller: &caller, id, execution: &done.flip };
+        let answered = answer::answer(job, &done.result).await;
         answered.inspect_err(|error| {
             tracing::error!(reason = %error, "the answer could not be delivered; failing, so that the event comes again");
         })?;
@@ -91,12 +93,12 @@ impl Function {
     }
 
     /// Does what is asked.
-    async fn act(&self, parameters: Result<Parameters, Unfit>, job: &str, context: &Context) -> Acted {
+    async fn act(&self, parameters: Result<Parameters, SetupError>, job: &str, context: &Context) -> Acted {
         let asked = match parameters {
             Ok(asked) => asked,
-            Err(unfit) => {
-                tracing::error!(reason = %unfit, "the parameters cannot be used");
-                return Acted { flip: String::new(), result: Err(unfit.into()), left: None };
+            Err(setup_error) => {
+                tracing::error!(reason = %setup_error, "the parameters cannot be used");
+                return Acted { flip: String::new(), result: Err(setup_error.into()), left: None };
             }
         };
         let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, job);

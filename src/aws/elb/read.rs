@@ -14,8 +14,8 @@ use super::{actions, conditions};
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
 use crate::seen::ports::PortPair;
+use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
-use crate::seen::unfit::Unfit;
 
 /// The most ARNs that DescribeTags takes (service model).
 const TAGS_AT_ONCE: usize = 20;
@@ -30,7 +30,7 @@ pub enum ReadError {
     Aws(#[from] AwsFailure),
     /// What was read cannot be flipped.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    Setup(#[from] SetupError),
 }
 
 /// Reads, and cannot write.
@@ -60,7 +60,7 @@ impl Reader {
     /// Reads everything that a flip needs to know. Three round trips in a row.
     ///
     /// # Errors
-    /// [`Unfit::NoLoadBalancer`] where there is none of that name, and [`AwsFailure`] for everything else.
+    /// [`SetupError::NoLoadBalancer`] where there is none of that name, and [`AwsFailure`] for everything else.
     pub async fn topology(&self, name: &str, ports: &[PortPair]) -> Result<Topology, ReadError> {
         let arn = self.load_balancer(name).await?;
         let (listeners, groups) = try_join!(self.listeners(&arn), self.groups_of(&arn))?;
@@ -147,7 +147,7 @@ impl Reader {
         let answer = answer.map_err(|failure| {
             // Exactly this code: for the deployer it means a first deployment.
             if failure.code.as_deref() == Some("LoadBalancerNotFound") {
-                Unfit::NoLoadBalancer { name: name.to_owned(), region: self.region.clone() }.into()
+                SetupError::NoLoadBalancer { name: name.to_owned(), region: self.region.clone() }.into()
             } else {
                 ReadError::Aws(failure)
             }
@@ -155,7 +155,7 @@ impl Reader {
         let found = answer.load_balancers().first().ok_or_else(|| AwsFailure::incomplete(ACTION, name, "load balancer"))?;
         let kind = found.r#type().map_or("unknown", elb::LoadBalancerTypeEnum::as_str);
         if kind != "application" {
-            return Err(Unfit::WrongKind { name: name.to_owned(), kind: kind.to_owned() }.into());
+            return Err(SetupError::WrongKind { name: name.to_owned(), kind: kind.to_owned() }.into());
         }
         Ok(found.load_balancer_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, name, "ARN"))?.to_owned())
     }

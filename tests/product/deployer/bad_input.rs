@@ -100,13 +100,13 @@ async fn identifiers_that_do_not_tell_the_sides_apart_are_refused() {
 #[tokio::test]
 async fn a_live_image_known_from_nowhere_is_refused() {
     let stage = Stage::new().await;
-    let mend = format!("aws elbv2 add-tags --resource-arns {} --tags Key=Image,Value=IMAGE_TAG", stage.arn("shop-code1"));
+    let fix = format!("aws elbv2 add-tags --resource-arns {} --tags Key=Image,Value=IMAGE_TAG", stage.arn("shop-code1"));
     for image in [None, Some(""), Some("two words")] {
         match image {
             None => stage.remove_tag("shop-code1", "Image").await,
             Some(image) => stage.set_tag("shop-code1", "Image", image).await,
         }
-        stage.deployer(&[]).await.ended(3, &["the image of shop-code1 (live) is known from nowhere", "no ECS service", &mend]);
+        stage.deployer(&[]).await.ended(3, &["the image of shop-code1 (live) is known from nowhere", "no ECS service", &fix]);
         assert_eq!(stage.read(), BUILT);
     }
     // By digest alone there is no tag to keep.

@@ -1,4 +1,4 @@
-//! `deployer doctor`: names the fault of each broken load balancer, with the command that mends it.
+//! `deployer doctor`: names the fault of each broken load balancer, with the command that fixes it.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, RuleCondition, TargetGroupAttribute,
@@ -19,13 +19,13 @@ pub async fn sound() -> Stage {
     stage
 }
 
-/// The only finding of this severity: what it says, and the command that mends it.
+/// The only finding of this severity: what it says, and the command that fixes it.
 #[track_caller]
 pub fn only(run: &Run, severity: &str) -> (String, String) {
     let json = run.json();
     let findings: Vec<&Value> = json["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == severity).collect();
     let [finding] = findings.as_slice() else { panic!("expected one finding that {severity}: {findings:#?}") };
-    (finding["what"].as_str().unwrap().to_owned(), finding["mend"].as_str().unwrap().to_owned())
+    (finding["what"].as_str().unwrap().to_owned(), finding["fix"].as_str().unwrap().to_owned())
 }
 
 /// The doctor's one blocking finding; its exit code says so too.
@@ -70,46 +70,46 @@ async fn one_without_tags() {
 async fn one_without_a_test_listener() {
     let stage = sound().await;
     stage.world.elb().delete_listener().listener_arn(&stage.shop.listeners[&8080]).send().await.unwrap();
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("no listener on port 8080"), "{what}");
     let serves = format!("{{\"TargetGroupArn\":\"{}\",\"Weight\":100}}", stage.arn("shop-code2"));
-    assert!(mend.starts_with("aws elbv2 create-listener") && mend.contains("--port 8080") && mend.contains(&serves), "{mend}");
+    assert!(fix.starts_with("aws elbv2 create-listener") && fix.contains("--port 8080") && fix.contains(&serves), "{fix}");
 }
 
 #[tokio::test]
 async fn one_with_a_rule_without_a_twin() {
     let stage = sound().await;
     add_rule(&stage, 80, 10, host("beta.example"), "shop-code1").await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("port 80, rule 10 (host-header beta.example) forwards to Code1"), "{what}");
-    assert!(mend.starts_with(&format!("aws elbv2 create-rule --listener-arn {}", stage.shop.listeners[&8080])), "{mend}");
-    assert!(mend.contains(r#"{"Field":"host-header","HostHeaderConfig":{"Values":["beta.example"]}}"#), "{mend}");
+    assert!(fix.starts_with(&format!("aws elbv2 create-rule --listener-arn {}", stage.shop.listeners[&8080])), "{fix}");
+    assert!(fix.contains(r#"{"Field":"host-header","HostHeaderConfig":{"Values":["beta.example"]}}"#), "{fix}");
 }
 
 #[tokio::test]
 async fn one_whose_sides_differ_in_size() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(3, 1).service("main/shop-test"))).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("has 1 healthy targets of 1 registered, 3 are required (3 serve now)"), "{what}");
-    assert_eq!(mend, "aws ecs update-service --cluster main --service shop-test --desired-count 3");
+    assert_eq!(fix, "aws ecs update-service --cluster main --service shop-test --desired-count 3");
 }
 
 #[tokio::test]
 async fn one_whose_test_side_is_empty() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(1, 0))).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("Code2 (target group shop-code2, image v2) has 0 healthy targets of 0 registered"), "{what}");
-    assert_eq!(mend, "aws ecs update-service --cluster CLUSTER --service SERVICE --desired-count 1");
+    assert_eq!(fix, "aws ecs update-service --cluster CLUSTER --service SERVICE --desired-count 1");
 }
 
 #[tokio::test]
 async fn one_that_is_half_flipped() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
     stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("the rules disagree about which version is live") && what.contains("no flip is in progress"), "{what}");
     assert!(what.contains("The command makes Code2 (target group shop-code2, image v2) live everywhere"), "{what}");
-    assert!(mend.starts_with("aws elbv2 modify-rule") && !mend.contains("lambda"), "{mend}");
+    assert!(fix.starts_with("aws elbv2 modify-rule") && !fix.contains("lambda"), "{fix}");
 }
 
 #[tokio::test]
@@ -148,27 +148,27 @@ async fn one_whose_flip_is_half_done_waits_for_its_end() {
 async fn one_with_mixed_weights() {
     let stage = sound().await;
     stage.set_default(80, &[("shop-code1", 90), ("shop-code2", 10)]).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("port 80, default action forwards to Code1 90, Code2 10: its weights are mixed"), "{what}");
-    assert!(mend.starts_with(&format!("aws elbv2 modify-listener --listener-arn {}", stage.shop.listeners[&80])), "{mend}");
+    assert!(fix.starts_with(&format!("aws elbv2 modify-listener --listener-arn {}", stage.shop.listeners[&80])), "{fix}");
     // The command gives all of it to the side that has most of it.
     let all = format!("{{\"TargetGroupArn\":\"{}\",\"Weight\":100}}", stage.arn("shop-code1"));
-    assert!(mend.contains(&all), "{mend}");
+    assert!(fix.contains(&all), "{fix}");
 }
 
 #[tokio::test]
 async fn one_whose_ports_serve_the_same_group() {
     let stage = sound().await;
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("both ports forward to Code1"), "{what}");
-    assert!(mend.starts_with(&format!("aws elbv2 modify-listener --listener-arn {}", stage.shop.listeners[&8080])), "{mend}");
+    assert!(fix.starts_with(&format!("aws elbv2 modify-listener --listener-arn {}", stage.shop.listeners[&8080])), "{fix}");
 
     stage.set_default(80, &[("shop-code1", 1)]).await;
     stage.set_default(8080, &[("shop-code1", 1)]).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("nothing tells which other group is its partner"), "{what}");
-    assert!(mend.contains("TEST_TARGET_GROUP_ARN"), "{mend}");
+    assert!(fix.contains("TEST_TARGET_GROUP_ARN"), "{fix}");
 }
 
 #[tokio::test]
@@ -189,9 +189,9 @@ async fn one_that_forwards_nothing() {
     let fixed = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(fixed).build();
     stage.set_default_action(80, fixed.clone()).await;
     stage.set_default_action(8080, fixed).await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("no forward action with a twin"), "{what}");
-    assert!(mend.starts_with("aws elbv2 modify-listener"), "{mend}");
+    assert!(fix.starts_with("aws elbv2 modify-listener"), "{fix}");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn told(run: &Run, command: &str) -> Vec<(String, String)> {
 }
 
 async fn doctor(stage: &Stage) -> Vec<(String, String)> {
-    told(&stage.deployer(&["doctor", "--json"]).await, "mend")
+    told(&stage.deployer(&["doctor", "--json"]).await, "fix")
 }
 
 /// The rules of a security group, without the spaces between the tags.
@@ -67,11 +67,11 @@ async fn each_rule_that_opens_a_test_port_is_named_and_its_command_closes_it_and
         let rules_now = [&production[..], std::slice::from_ref(&open)].concat();
         let id = security_group(&stage.world, &stage.shop.arn, &json!(rules_now)).await;
         let found = doctor(&stage).await;
-        let [(what, mend)] = found.as_slice() else { panic!("{open}: {found:#?}") };
+        let [(what, fix)] = found.as_slice() else { panic!("{open}: {found:#?}") };
         assert!(what.contains(&format!("a rule of security group {id} ")) && what.contains(words), "{what}");
         // Production was open by the wide rule alone: a rule of its own comes first.
-        assert_eq!(mend.contains(&format!("\"FromPort\":{kept},")), !kept.is_empty(), "{mend}");
-        shell::run(&stage, mend).await;
+        assert_eq!(fix.contains(&format!("\"FromPort\":{kept},")), !kept.is_empty(), "{fix}");
+        shell::run(&stage, fix).await;
         assert_eq!(doctor(&stage).await, [], "{open}");
         let left = rules(&stage, &id).await;
         assert!(left.contains("<fromPort>80</fromPort>") && left.contains("<fromPort>443</fromPort>"), "{left}");

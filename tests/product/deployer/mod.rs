@@ -6,7 +6,7 @@ mod doctor;
 mod exposed;
 mod faults;
 mod fence;
-mod mends;
+mod fixes;
 mod plan;
 mod running;
 mod shell;

@@ -9,8 +9,8 @@ async fn a_tag_that_ecs_contradicts_is_a_loud_warning_and_with_strict_a_refusal(
     let stage = Stage::new().await;
     stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
     stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v3")).await;
-    let mend = format!("aws elbv2 add-tags --resource-arns {} --tags Key=Image,Value=v3", stage.arn("shop-code1"));
-    let words = ["shop-code1 (live) says Image = v1", "service main/shop-code1 runs registry.example:5000/shop:v3", &mend];
+    let fix = format!("aws elbv2 add-tags --resource-arns {} --tags Key=Image,Value=v3", stage.arn("shop-code1"));
+    let words = ["shop-code1 (live) says Image = v1", "service main/shop-code1 runs registry.example:5000/shop:v3", &fix];
     stage.deployer(&["--strict"]).await.ended(3, &[&words[..], &["refused because of --strict"]].concat());
     assert_eq!(stage.read(), BUILT);
     stage.deployer(&[]).await.ended(0, &[&words[..], &["warning: "]].concat());

@@ -83,11 +83,7 @@ async fn play(arena: &mut Arena, late: (&str, usize), fault: Option<FaultKind>, 
     if let When::Looking = when
         && (answer(&second_job) != Answer::Succeeded || arena.live().await.as_deref() != Some("a-code1"))
     {
-        return Some(format!(
-            "the second did not mend it by itself: {:?}, {:#?}",
-            answer(&second_job),
-            arena.rule_states().await
-        ));
+        return Some(format!("the second did not fix it by itself: {:?}, {:#?}", answer(&second_job), arena.rule_states().await));
     }
     // Lambda delivers again what ended with an error.
     if answer(&first_job) == Answer::Silence {

@@ -177,7 +177,7 @@ impl Group {
     }
 }
 
-/// A panic while a lock was held leaves at worst one state behind that the next probe mends.
+/// A panic while a lock was held leaves at worst one state behind that the next probe fixes.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

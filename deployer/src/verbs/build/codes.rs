@@ -6,9 +6,9 @@ use blue_green::asked::parameters::is_image_tag;
 use blue_green::plan::labels::Running;
 use blue_green::seen::topology::{IDENTIFIER, IMAGE, TargetGroup};
 
-use crate::mend;
+use super::sides::Sides;
+use crate::fix;
 use crate::refused::Refused;
-use crate::sides::Sides;
 
 /// The Identifiers that build.json has keys for.
 pub const IDENTIFIERS: [&str; 2] = ["Code1", "Code2"];
@@ -32,7 +32,7 @@ pub struct Codes {
 /// # Errors
 /// Where a tag is missing and nothing else tells what belongs there, and with `strict` where ECS contradicts a tag.
 pub fn codes(sides: &Sides<'_>, running: &BTreeMap<String, Running>, new: Option<&str>, strict: bool) -> Result<Codes, Refused> {
-    let [live, test] = told_apart(sides)?;
+    let [live, test] = distinct(sides)?;
     let mut warnings = Vec::new();
     let live_image = kept(sides.live, "live", running.get(&sides.live.arn), strict, &mut warnings)?;
     let test_image = match new {
@@ -56,14 +56,14 @@ pub fn identifiers(groups: [&TargetGroup; 2]) -> Result<[&'static str; 2], [&'st
     }
 }
 
-fn told_apart(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
+fn distinct(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
     let groups = [sides.live, sides.test];
     identifiers(groups).map_err(|wanted| {
         let wrong = groups.iter().zip(wanted).filter(|(group, wanted)| group.identifier() != Some(*wanted));
         Refused::Identifiers {
             groups: groups.map(|group| group.name.clone()),
             found: groups.map(|group| group.identifier().map(str::to_owned)),
-            mend: wrong.map(|(group, wanted)| mend::tag(&group.arn, IDENTIFIER, wanted)).collect(),
+            fix: wrong.map(|(group, wanted)| fix::tag(&group.arn, IDENTIFIER, wanted)).collect(),
         }
     })
 }
@@ -82,7 +82,7 @@ fn kept(
 ) -> Result<String, Refused> {
     let tagged = group.image().filter(|tag| is_image_tag(tag));
     let runs = running.and_then(|running| running.tag.as_deref()).filter(|tag| is_image_tag(tag));
-    let set = |tag: &str| mend::tag(&group.arn, IMAGE, tag);
+    let set = |tag: &str| fix::tag(&group.arn, IMAGE, tag);
     match (tagged, runs) {
         (Some(tagged), runs) => {
             if let Some(running) = running.filter(|_| runs != Some(tagged)) {
@@ -90,12 +90,12 @@ fn kept(
                     "{} ({role}) says Image = {tagged}, but its service {} runs {}",
                     group.name, running.service, running.image
                 );
-                let mend = set(runs.unwrap_or("IMAGE_TAG"));
+                let fix = set(runs.unwrap_or("IMAGE_TAG"));
                 if strict {
-                    return Err(Refused::Differs { difference, mend });
+                    return Err(Refused::Differs { difference, fix });
                 }
                 warnings.push(format!(
-                    "{difference}. build.json gets {tagged}, as the tag says: this release would deploy that. Mend the tag: `{mend}`"
+                    "{difference}. build.json gets {tagged}, as the tag says: this release would deploy that. Correct the tag: `{fix}`"
                 ));
             }
             Ok(tagged.to_owned())
@@ -116,7 +116,7 @@ fn kept(
                 || "no ECS service names the target group".to_owned(),
                 |running| format!("its service {} runs {}, which has no tag", running.service, running.image),
             ),
-            mend: set("IMAGE_TAG"),
+            fix: set("IMAGE_TAG"),
         }),
     }
 }

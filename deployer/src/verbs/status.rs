@@ -15,12 +15,12 @@ use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
 use crate::args::ShowArgs;
-use crate::doctor::{Finding, Severity, groups, listeners};
 use crate::exit::{Exit, Failure};
-use crate::fence::told;
+use crate::fence::described;
 use crate::output;
 use crate::progress::{Progress, State};
 use crate::session::Session;
+use crate::verbs::doctor::{Finding, Severity, groups, listeners};
 
 /// Reads a load balancer and shows it.
 ///
@@ -168,7 +168,7 @@ impl Status {
     fn warn(&self) {
         for warning in &self.warnings {
             output::warn(&warning.what);
-            warning.mend.iter().chain(&warning.look).for_each(|mend| output::step(&format!("  {mend}")));
+            warning.fix.iter().chain(&warning.look).for_each(|fix| output::step(&format!("  {fix}")));
         }
     }
 }
@@ -372,7 +372,7 @@ fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &BTree
             .map(|running| running.service.clone())
             .or_else(|| group.tag(blue_green::seen::topology::SERVICE).map(str::to_owned)),
         fence: Fence::of(group).map(|fence| Fenced {
-            means: told(&fence, running),
+            means: described(&fence, running),
             execution: fence.execution,
             image: fence.image,
             since: fence.time.to_string(),

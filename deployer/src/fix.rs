@@ -1,4 +1,4 @@
-//! Command lines that mend something: what a person may copy into a shell. Words in capitals are to be filled in.
+//! Command lines that fix something: what a person may copy into a shell. Words in capitals are to be filled in.
 
 use blue_green::seen::topology::{Condition, Rule, RuleId};
 use serde_json::{Value, json};

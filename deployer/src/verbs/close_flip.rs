@@ -10,11 +10,10 @@ use jiff::Timestamp;
 
 use crate::args::CloseFlipArgs;
 use crate::exit::{Exit, Failure};
-use crate::output;
+use crate::output::{self, confirmed};
 use crate::progress::Progress;
 use crate::refused::Refused;
 use crate::session::Session;
-use crate::unfence::confirmed;
 
 /// Shows the flip and the rules, asks, and writes the closing of the flip's job.
 ///

@@ -119,7 +119,7 @@ fn unpaired(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
         let twin = &survey.twins[*index];
         format!("{} and port {} forward to {}", twin.live.describe(), twin.test.port, topology.weights(twin.live.forward))
     });
-    lonely.chain(survey.tangled.iter().map(|(_, unfit)| unfit.to_string())).collect()
+    lonely.chain(survey.tangled.iter().map(|(_, setup_error)| setup_error.to_string())).collect()
 }
 
 /// The live and the test group of a pair, where all rules agree. Every live rule that sends traffic to one of the two

@@ -13,10 +13,10 @@ use blue_green::seen::twins::{Pair, Survey};
 use jiff::Timestamp;
 
 use super::finding::Finding;
-use crate::codes::identifiers;
-use crate::fence::told;
-use crate::mend;
+use crate::fence::described;
+use crate::fix;
 use crate::progress::Progress;
+use crate::verbs::build::codes::identifiers;
 
 /// Examines every group that takes part in a flip; without a survey, every group of the load balancer.
 #[must_use]
@@ -89,7 +89,7 @@ pub fn labels(group: &TargetGroup, live: Option<bool>, running: Option<&Running>
             let place = if live { "it is live" } else { "it is not live" };
             findings.push(Finding::warns(
                 format!("the {IS_PRODUCTION} tag of {} is {found}, but {place}", group.name),
-                mend::tag(&group.arn, IS_PRODUCTION, wanted),
+                fix::tag(&group.arn, IS_PRODUCTION, wanted),
             ));
         }
     }
@@ -102,7 +102,7 @@ pub fn labels(group: &TargetGroup, live: Option<bool>, running: Option<&Running>
                 "the {IMAGE} tag of {} is {tagged}, but its service {} runs {}{under_way}",
                 group.name, running.service, running.image
             ),
-            mend::tag(&group.arn, IMAGE, running.tag.as_deref().unwrap_or("IMAGE_TAG")),
+            fix::tag(&group.arn, IMAGE, running.tag.as_deref().unwrap_or("IMAGE_TAG")),
         ));
     }
     findings
@@ -119,7 +119,7 @@ fn identity(groups: [&TargetGroup; 2]) -> Vec<Finding> {
         let tag = group.identifier().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}"));
         Finding::blocks(
             format!("the {IDENTIFIER} tag of {} is {tag}; a pair has Code1 on one group and Code2 on the other", group.name),
-            mend::tag(&group.arn, IDENTIFIER, wanted),
+            fix::tag(&group.arn, IDENTIFIER, wanted),
         )
     });
     found.collect()
@@ -133,7 +133,7 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
         let found = running.map_or("no ECS service names it", |_| "its service had to be searched for");
         findings.push(Finding::warns(
             format!("{} has no {SERVICE} tag ({found}): a check before the approval cannot tell what runs there", group.name),
-            mend::tag(&group.arn, SERVICE, service),
+            fix::tag(&group.arn, SERVICE, service),
         ));
     }
     if !group.health_checks {
@@ -150,7 +150,12 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
     }
     if let Some(fence) = Fence::of(group) {
         findings.push(Finding::warns(
-            format!("{}: {}. This blocks everyone but execution {}", group.describe(), told(&fence, running), fence.execution),
+            format!(
+                "{}: {}. This blocks everyone but execution {}",
+                group.describe(),
+                described(&fence, running),
+                fence.execution
+            ),
             format!(
                 "deployer unfence --elb {} --group {}  # only if {} will never finish",
                 topology.name, group.name, fence.execution
@@ -168,11 +173,11 @@ fn image(group: &TargetGroup, live: Option<bool>, running: Option<&Running>) -> 
     let found = group.image().map_or_else(|| "missing".to_owned(), |tag| format!("{tag:?}, which no registry takes"));
     let what = format!("the {IMAGE} tag of {} is {found}", group.name);
     let runs = running.and_then(|running| running.tag.as_deref()).filter(|tag| is_image_tag(tag));
-    let mend = mend::tag(&group.arn, IMAGE, runs.unwrap_or("IMAGE_TAG"));
+    let fix = fix::tag(&group.arn, IMAGE, runs.unwrap_or("IMAGE_TAG"));
     Some(match (runs, live) {
-        (Some(runs), _) => Finding::warns(format!("{what}; ECS runs {runs}"), mend),
-        (None, Some(false)) => Finding::warns(what, mend),
-        (None, Some(true) | None) => Finding::blocks(format!("{what}, and ECS does not tell what runs there"), mend),
+        (Some(runs), _) => Finding::warns(format!("{what}; ECS runs {runs}"), fix),
+        (None, Some(false)) => Finding::warns(what, fix),
+        (None, Some(true) | None) => Finding::blocks(format!("{what}, and ECS does not tell what runs there"), fix),
     })
 }
 
@@ -196,11 +201,11 @@ fn size(live: &TargetGroup, test: &TargetGroup, running: &BTreeMap<String, Runni
             Finding::blocks(what, format!("aws elbv2 describe-target-health --target-group-arn {}", test.arn)).by_looking(),
         );
     }
-    let mend = match service.and_then(|service| service.split_once('/')) {
+    let fix = match service.and_then(|service| service.split_once('/')) {
         Some((cluster, service)) => {
             format!("aws ecs update-service --cluster {cluster} --service {service} --desired-count {needed}")
         }
         None => format!("aws ecs update-service --cluster CLUSTER --service SERVICE --desired-count {needed}"),
     };
-    Some(Finding::blocks(what, mend))
+    Some(Finding::blocks(what, fix))
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shell_words::quote;
 
 use super::finding::Finding;
-use crate::security_groups::Ingress;
+use blue_green::aws::ec2::read::Ingress;
 
 /// Everybody, by IPv4 and by IPv6.
 const WORLD: [&str; 2] = ["0.0.0.0/0", "::/0"];
@@ -49,7 +49,7 @@ fn open(topology: &Topology, tests: &[u16], rules: &[Ingress], rule: &Ingress, w
     let others = topology.listeners.keys().filter(|port| !tests.contains(port)).filter(kept);
     let others: Vec<Value> = others.map(|port| permission("tcp", Some((*port, *port)), world)).collect();
     let close = command("revoke", &rule.group, &[permission(&rule.protocol, rule.ports, world)]);
-    let mend = if others.is_empty() { close } else { format!("{} && {close}", command("authorize", &rule.group, &others)) };
+    let fix = if others.is_empty() { close } else { format!("{} && {close}", command("authorize", &rule.group, &others)) };
     let what = match rule.ports {
         _ if rule.protocol == "-1" => "all traffic".to_owned(),
         Some((from, to)) if from == to => format!("port {from}"),
@@ -63,7 +63,7 @@ fn open(topology: &Topology, tests: &[u16], rules: &[Ingress], rule: &Ingress, w
             rule.group,
             opened.join(" and ")
         ),
-        mend,
+        fix,
     ))
 }
 

@@ -1,16 +1,13 @@
 //! `deployer unfence`: takes off the fence that an execution left behind, after showing what runs there.
 
-use std::io::IsTerminal;
-
 use blue_green::release::fence::{BUILD, Fence, NO_FENCE};
 use blue_green::seen::topology::{TargetGroup, Topology};
 use comfy_table::Cell;
-use dialoguer::Confirm;
 
 use crate::args::UnfenceArgs;
 use crate::exit::{Exit, Failure};
 use crate::fence;
-use crate::output;
+use crate::output::{self, confirmed};
 use crate::refused::Refused;
 use crate::session::Session;
 
@@ -70,17 +67,4 @@ fn unchanged(shown: &[&TargetGroup], fresh: &Topology) -> Result<(), Refused> {
         }
     }
     Ok(())
-}
-
-/// Asks a person.
-///
-/// # Errors
-/// Where nobody is there to be asked.
-pub fn confirmed(prompt: &str, what: &str) -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        let what = format!("{what} must be confirmed, and this is not a terminal; pass --yes where you are sure");
-        return Err(Failure::Usage(what));
-    }
-    let answer = Confirm::new().with_prompt(prompt).default(false).interact();
-    answer.map_err(|error| Failure::System(format!("the question could not be asked ({error}); pass --yes where you are sure")))
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// A mistake in the set-up or in the parameters. Nothing was changed; CodePipeline gets a ConfigurationError.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Unfit {
+pub enum SetupError {
     /// The parameters are wrong, each mistake with its own sentence.
     #[error("the parameters are wrong: {}", .0.join("; "))]
     Parameters(Vec<String>),

@@ -2,12 +2,12 @@
 
 use blue_green::seen::pairs::untold;
 use blue_green::seen::ports::PortPair;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::{Serves, Topology};
 use blue_green::seen::twins::{Pair, PortRule, Survey, Twin, survey};
-use blue_green::seen::unfit::Unfit;
 
 use super::finding::Finding;
-use crate::mend;
+use crate::fix;
 use crate::options::in_options;
 use crate::progress::{Progress, State};
 
@@ -27,12 +27,12 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
                 findings.extend(surveyed(topology, &survey));
                 return (findings, Some(survey));
             }
-            Err(unfit) => {
-                let half = match &unfit {
-                    Unfit::HalfPair { port, .. } => Some(*port),
+            Err(setup_error) => {
+                let half = match &setup_error {
+                    SetupError::HalfPair { port, .. } => Some(*port),
                     _ => None,
                 };
-                findings.push(self::unfit(topology, &ports, &unfit));
+                findings.push(self::setup_error(topology, &ports, &setup_error));
                 let Some(half) = half else { return (findings, None) };
                 ports.retain(|pair| pair.live != half && pair.test != half);
                 if !ports.iter().any(|pair| topology.listeners.contains_key(&pair.live)) {
@@ -43,24 +43,24 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
     }
 }
 
-/// What keeps the load balancer from being surveyed, with its mend where one command does it.
-fn unfit(topology: &Topology, ports: &[PortPair], unfit: &Unfit) -> Finding {
-    let what = in_options(&unfit.to_string());
-    let mend = match unfit {
-        Unfit::HalfPair { port, missing, .. } => Some(counterpart(topology, *port, *missing)),
-        Unfit::NoListeners { .. } => ports.first().map(|pair| {
-            let live = mend::listener(&topology.arn, pair.live, LIVE_GROUP, TEST_GROUP);
-            format!("{live} && {}", mend::listener(&topology.arn, pair.test, TEST_GROUP, LIVE_GROUP))
+/// What keeps the load balancer from being surveyed, with its fix where one command does it.
+fn setup_error(topology: &Topology, ports: &[PortPair], setup_error: &SetupError) -> Finding {
+    let what = in_options(&setup_error.to_string());
+    let fix = match setup_error {
+        SetupError::HalfPair { port, missing, .. } => Some(counterpart(topology, *port, *missing)),
+        SetupError::NoListeners { .. } => ports.first().map(|pair| {
+            let live = fix::listener(&topology.arn, pair.live, LIVE_GROUP, TEST_GROUP);
+            format!("{live} && {}", fix::listener(&topology.arn, pair.test, TEST_GROUP, LIVE_GROUP))
         }),
-        Unfit::NoForward { .. } => ports.iter().find_map(|pair| {
+        SetupError::NoForward { .. } => ports.iter().find_map(|pair| {
             let rule = |port: &u16| topology.listeners.get(port)?.rules.last();
-            let live = mend::forward(rule(&pair.live)?, LIVE_GROUP, TEST_GROUP)?;
-            Some(format!("{live} && {}", mend::forward(rule(&pair.test)?, TEST_GROUP, LIVE_GROUP)?))
+            let live = fix::forward(rule(&pair.live)?, LIVE_GROUP, TEST_GROUP)?;
+            Some(format!("{live} && {}", fix::forward(rule(&pair.test)?, TEST_GROUP, LIVE_GROUP)?))
         }),
         _ => None,
     };
-    match mend {
-        Some(mend) => Finding::blocks(what, mend),
+    match fix {
+        Some(fix) => Finding::blocks(what, fix),
         None => Finding::blocks(what, all_listeners(topology)).by_looking(),
     }
 }
@@ -87,13 +87,13 @@ fn counterpart(topology: &Topology, port: u16, missing: u16) -> String {
         [only] if served.is_some() => *only,
         _ => TEST_GROUP,
     };
-    mend::listener(&topology.arn, missing, other, served.unwrap_or(LIVE_GROUP))
+    fix::listener(&topology.arn, missing, other, served.unwrap_or(LIVE_GROUP))
 }
 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
     findings.extend(survey.lonely.iter().map(|index| lonely(topology, survey, &survey.twins[*index])));
-    let tangled = survey.tangled.iter().map(|(_, tangled)| unfit(topology, &survey.ports, tangled));
+    let tangled = survey.tangled.iter().map(|(_, tangled)| setup_error(topology, &survey.ports, tangled));
     findings.extend(tangled);
     findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
@@ -181,16 +181,16 @@ fn settle(topology: &Topology, twins: &[&Twin<'_>], live: &str, test: &str) -> S
         || sides.clone().any(|(side, ..)| side.forward.stickiness.on);
     let wrong = sides.filter(|(side, serving, _)| !side.forward.serves_only(serving));
     let commands: Option<Vec<String>> =
-        wrong.map(|(side, serving, resting)| mend::forward(side.rule, serving, resting).filter(|_| !sticky)).collect();
+        wrong.map(|(side, serving, resting)| fix::forward(side.rule, serving, resting).filter(|_| !sticky)).collect();
     let name = topology.group(live).map_or(live, |group| &group.name);
-    commands.map_or_else(|| mend::promote(&topology.name, name), |commands| commands.join(" && "))
+    commands.map_or_else(|| fix::promote(&topology.name, name), |commands| commands.join(" && "))
 }
 
 /// A rule that one command turns, where it holds nothing but a forward.
 fn turn(what: String, side: &PortRule<'_>, serving: &str, resting: &str) -> Finding {
-    match mend::forward(side.rule, serving, resting) {
-        Some(mend) => Finding::blocks(what, mend),
-        None => Finding::blocks(what, mend::show(side.rule)).by_looking(),
+    match fix::forward(side.rule, serving, resting) {
+        Some(fix) => Finding::blocks(what, fix),
+        None => Finding::blocks(what, fix::show(side.rule)).by_looking(),
     }
 }
 
@@ -227,10 +227,10 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> Findi
             );
             match topology.listeners.get(&other) {
                 Some(listener) if side.rule.actions.len() <= 1 => {
-                    Finding::blocks(what, mend::counterpart(side.rule, &listener.arn, partner, group))
+                    Finding::blocks(what, fix::counterpart(side.rule, &listener.arn, partner, group))
                 }
                 // A sign-in in front of it must come along, and its secrets are not to be read.
-                Some(_) => Finding::blocks(what, mend::show(side.rule)).by_looking(),
+                Some(_) => Finding::blocks(what, fix::show(side.rule)).by_looking(),
                 None => Finding::blocks(what, all_listeners(topology)).by_looking(),
             }
         }
@@ -249,7 +249,7 @@ fn carried_action(side: &PortRule<'_>, carried: &blue_green::seen::topology::Car
             carried.kind,
             env!("CARGO_PKG_VERSION")
         );
-        return Some(Finding::blocks(what, mend::show(side.rule)).by_looking());
+        return Some(Finding::blocks(what, fix::show(side.rule)).by_looking());
     }
     (carried.kind == "authenticate-cognito").then(|| {
         Finding::notes(format!(

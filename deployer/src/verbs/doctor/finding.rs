@@ -33,8 +33,8 @@ pub struct Finding {
     pub severity: Severity,
     /// What was found and what was expected, a sentence without its full stop.
     pub what: String,
-    /// The command that mends it.
-    pub mend: Option<String>,
+    /// The command that fixes it.
+    pub fix: Option<String>,
     /// Where a person must decide first: the command that shows what there is to decide on.
     pub look: Option<String>,
 }
@@ -42,25 +42,25 @@ pub struct Finding {
 impl Finding {
     /// Something that blocks.
     #[must_use]
-    pub fn blocks(what: String, mend: String) -> Self {
-        Self { severity: Severity::Blocks, what, mend: Some(mend), look: None }
+    pub fn blocks(what: String, fix: String) -> Self {
+        Self { severity: Severity::Blocks, what, fix: Some(fix), look: None }
     }
 
     /// Something to look at.
     #[must_use]
-    pub fn warns(what: String, mend: String) -> Self {
-        Self { severity: Severity::Warns, what, mend: Some(mend), look: None }
+    pub fn warns(what: String, fix: String) -> Self {
+        Self { severity: Severity::Warns, what, fix: Some(fix), look: None }
     }
 
-    /// The same where no command mends it: a person looks, and decides.
+    /// The same where no command fixes it: a person looks, and decides.
     #[must_use]
     pub fn by_looking(self) -> Self {
-        Self { look: self.mend, mend: None, ..self }
+        Self { look: self.fix, fix: None, ..self }
     }
 
     /// Something good to know.
     #[must_use]
     pub fn notes(what: String) -> Self {
-        Self { severity: Severity::Notes, what, mend: None, look: None }
+        Self { severity: Severity::Notes, what, fix: None, look: None }
     }
 }

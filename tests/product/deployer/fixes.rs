@@ -11,13 +11,13 @@ use crate::deployer::stage::Stage;
 /// How long tasks may take to come up, on a busy machine.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// Runs the mend of the one finding that blocks; then nothing blocks.
-async fn mended(stage: &Stage) {
-    let (what, mend) = blocks(stage).await;
-    shell::run(stage, &mend).await;
+/// Runs the fix of the one finding that blocks; then nothing blocks.
+async fn fixed(stage: &Stage) {
+    let (what, fix) = blocks(stage).await;
+    shell::run(stage, &fix).await;
     let run = stage.deployer(&["doctor", "--json"]).await;
-    assert_eq!(run.code, 0, "{what}\n{mend}\n{run:#?}");
-    assert!(!run.out.contains("\"blocks\""), "{mend}: {run:#?}");
+    assert_eq!(run.code, 0, "{what}\n{fix}\n{run:#?}");
+    assert!(!run.out.contains("\"blocks\""), "{fix}: {run:#?}");
 }
 
 #[tokio::test]
@@ -31,9 +31,9 @@ async fn missing_tags_are_set() {
     let run = stage.deployer(&["doctor", "--json"]).await;
     run.ended(3, &[]);
     let json = run.json();
-    let mends = json["findings"].as_array().unwrap().iter().filter_map(|finding| finding["mend"].as_str());
-    for mend in mends.filter(|mend| mend.contains("add-tags")) {
-        shell::run(&stage, mend).await;
+    let fixes = json["findings"].as_array().unwrap().iter().filter_map(|finding| finding["fix"].as_str());
+    for fix in fixes.filter(|fix| fix.contains("add-tags")) {
+        shell::run(&stage, fix).await;
     }
     let run = stage.deployer(&["doctor", "--json"]).await;
     run.ended(0, &[]);
@@ -46,7 +46,7 @@ async fn missing_tags_are_set() {
 async fn a_missing_test_listener_is_made() {
     let stage = sound().await;
     stage.world.elb().delete_listener().listener_arn(&stage.shop.listeners[&8080]).send().await.unwrap();
-    mended(&stage).await;
+    fixed(&stage).await;
     stage.deployer(&[]).await.ended(0, &[]);
     assert_eq!(stage.code("Code2"), "v9", "the other group of the pair is on the test port");
 }
@@ -55,9 +55,9 @@ async fn a_missing_test_listener_is_made() {
 async fn a_side_that_is_too_small_is_scaled_up() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(2, 0))).await;
     stage.service("main", "shop-test", "shop-code2", "registry.example/shop:v2").await;
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("has 0 healthy targets of 0 registered, 2 are required"), "{what}");
-    shell::run(&stage, &mend).await;
+    shell::run(&stage, &fix).await;
     stage.world.ecs_runner.settled("main", "shop-test", WAIT).await.unwrap();
     stage.world.load_balancer.wait_healthy(stage.arn("shop-code2"), WAIT).await.unwrap();
     let run = stage.deployer(&["doctor", "--json"]).await;
@@ -68,21 +68,21 @@ async fn a_side_that_is_too_small_is_scaled_up() {
 async fn a_rule_without_a_twin_gets_one() {
     let stage = sound().await;
     add_rule(&stage, 80, 10, host("beta.example"), "shop-code1").await;
-    mended(&stage).await;
+    fixed(&stage).await;
 }
 
 #[tokio::test]
 async fn mixed_weights_go_to_the_side_that_has_most() {
     let stage = sound().await;
     stage.set_default(80, &[("shop-code1", 90), ("shop-code2", 10)]).await;
-    mended(&stage).await;
+    fixed(&stage).await;
 }
 
 #[tokio::test]
 async fn a_half_flipped_one_is_settled_and_its_default_action_stays() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
     stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;
-    mended(&stage).await;
+    fixed(&stage).await;
     stage.deployer(&[]).await.ended(0, &[]);
     assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v9".to_owned(), "v2".to_owned()));
 }
@@ -91,7 +91,7 @@ async fn a_half_flipped_one_is_settled_and_its_default_action_stays() {
 async fn ports_that_serve_the_same_group_are_told_apart() {
     let stage = sound().await;
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
-    mended(&stage).await;
+    fixed(&stage).await;
     stage.deployer(&[]).await.ended(0, &[]);
     assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()), "production has not moved");
 }
@@ -101,9 +101,9 @@ async fn health_checks_are_turned_on() {
     let stage = sound().await;
     let off = stage.world.elb().modify_target_group().target_group_arn(stage.arn("shop-code2")).health_check_enabled(false);
     off.send().await.unwrap();
-    let (what, mend) = blocks(&stage).await;
+    let (what, fix) = blocks(&stage).await;
     assert!(what.contains("shop-code2 has no health checks"), "{what}");
-    shell::run(&stage, &mend).await;
+    shell::run(&stage, &fix).await;
     let run = stage.deployer(&["doctor", "--json"]).await;
     assert!(!run.out.contains("has no health checks"), "{run:#?}");
 }
@@ -113,8 +113,8 @@ async fn a_fence_that_nobody_ended_is_taken_off() {
     let stage = sound().await;
     stage.set_tag("shop-code2", "bluegreen:build", "v1 exec-1 v8 2026-01-02T03:04:05Z").await;
     let json = stage.deployer(&["doctor", "--json"]).await.json();
-    let mends = json["findings"].as_array().unwrap().iter().filter_map(|finding| finding["mend"].as_str());
-    shell::run(&stage, mends.filter(|mend| mend.contains("unfence")).collect::<Vec<_>>()[0]).await;
+    let fixes = json["findings"].as_array().unwrap().iter().filter_map(|finding| finding["fix"].as_str());
+    shell::run(&stage, fixes.filter(|fix| fix.contains("unfence")).collect::<Vec<_>>()[0]).await;
     let run = stage.deployer(&["doctor", "--json"]).await;
     assert!(!run.out.contains("exec-1"), "{run:#?}");
 }
@@ -125,8 +125,8 @@ async fn labels_that_disagree_are_set() {
     for (tag, value) in [("Image", "v7"), ("IsProduction", "true")] {
         stage.set_tag("shop-code2", tag, value).await;
         product_stage::query::security_group(&stage.world, &stage.shop.arn, &serde_json::json!([])).await;
-        let (_, mend) = only(&stage.deployer(&["doctor", "--json"]).await, "warns");
-        shell::run(&stage, &mend).await;
+        let (_, fix) = only(&stage.deployer(&["doctor", "--json"]).await, "warns");
+        shell::run(&stage, &fix).await;
         let run = stage.deployer(&["doctor", "--json"]).await;
         assert!(!run.out.contains("\"warns\""), "{run:#?}");
     }

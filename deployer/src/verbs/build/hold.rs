@@ -7,9 +7,9 @@ use blue_green::release::times::DATA_PLANE;
 use blue_green::release::view::says;
 use jiff::Timestamp;
 
+use super::sides::Sides;
 use crate::exit::Failure;
 use crate::output;
-use crate::sides::Sides;
 
 /// Environment variable: how old the flip that retired a side must be before the side is given away, in seconds (120 unless
 /// given). Less than 120 can lose requests: the load balancer takes up to two minutes to take a change over.

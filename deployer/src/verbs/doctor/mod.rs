@@ -1,4 +1,4 @@
-//! `deployer doctor`: what keeps an existing load balancer from being flipped, each with the command that mends it.
+//! `deployer doctor`: what keeps an existing load balancer from being flipped, each with the command that fixes it.
 
 mod exposed;
 mod finding;
@@ -149,11 +149,11 @@ impl fmt::Display for Shown<'_> {
             writeln!(f, "{}", table(self.findings))?;
         }
         // Beside the table, each on a line of its own, so that they can be copied whole.
-        let mends = self.findings.iter().map(|finding| finding.mend.as_ref());
-        commands(f, "To mend (words in capitals are to be filled in):", mends)?;
+        let fixes = self.findings.iter().map(|finding| finding.fix.as_ref());
+        commands(f, "To fix (words in capitals are to be filled in):", fixes)?;
         let looks = self.findings.iter().map(|finding| finding.look.as_ref());
         commands(f, "To look at first, since no command can decide it:", looks)?;
-        if self.findings.iter().any(|finding| finding.mend.is_some() || finding.look.is_some()) {
+        if self.findings.iter().any(|finding| finding.fix.is_some() || finding.look.is_some()) {
             writeln!(f)?;
         }
         let count = |severity: Severity| self.findings.iter().filter(|finding| finding.severity == severity).count();

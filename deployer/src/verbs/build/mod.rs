@@ -2,6 +2,11 @@
 //!
 //! A wrong value here redeploys production, so whatever is not certain ends with an error and the file as it was.
 
+pub mod codes;
+mod hold;
+mod replace;
+mod sides;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,21 +14,20 @@ use blue_green::asked::build_file::BuildFile;
 use blue_green::aws::elb::read::ReadError;
 use blue_green::release::fence::Fence as Mark;
 use blue_green::release::times::DATA_PLANE;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::unfit::Unfit;
 use jiff::Timestamp;
 
+use self::codes::{Codes, IDENTIFIERS, codes};
+use self::replace::replace;
+use self::sides::{Choice, Sides, sides};
 use crate::args::{BuildArgs, Execution};
-use crate::codes::{Codes, IDENTIFIERS, codes};
 use crate::exit::{Exit, Failure};
 use crate::fence::Fence;
-use crate::hold;
 use crate::interrupts::Interrupts;
 use crate::output;
 use crate::refused::Refused;
-use crate::replace::replace;
 use crate::session::Session;
-use crate::sides::{Choice, Sides, sides};
 
 /// Environment variable: where CodeBuild puts the artifact `BuildOutput` (CodeBuild, environment variables).
 const ARTIFACT: &str = "CODEBUILD_SRC_DIR_BuildOutput";
@@ -51,7 +55,7 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
     match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
         Ok(topology) => job.next(&session, &topology, &mut interrupts).await,
-        Err(ReadError::Unfit(Unfit::NoLoadBalancer { name, region })) => {
+        Err(ReadError::Setup(SetupError::NoLoadBalancer { name, region })) => {
             output::step(&format!(
                 "no load balancer is named {name} in {region}: this is the first deployment, both sides get the new tag"
             ));

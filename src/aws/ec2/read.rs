@@ -24,8 +24,9 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
-use blue_green::aws::call::Caller;
-use blue_green::aws::failure::AwsFailure;
+
+use crate::aws::call::Caller;
+use crate::aws::failure::AwsFailure;
 
 /// The action as a policy names it.
 pub const ACTION: &str = "ec2:DescribeSecurityGroups";
@@ -115,15 +116,15 @@ fn answer(response: &HttpResponse) -> Result<Vec<Ingress>, OrchestratorError<Err
         let mut error = ErrorMetadata::builder();
         // What cannot be read has its status all the same.
         if let Ok(mut root) = Document::new(text).root_element() {
-            error = told(&mut root, error);
+            error = details(&mut root, error);
         }
         return Err(OrchestratorError::operation(error.build()));
     }
     rules(text).map_err(|error| OrchestratorError::response(error.into()))
 }
 
-/// Code, message and request id, however deep they stand.
-fn told(inside: &mut ScopedDecoder<'_, '_>, mut error: Builder) -> Builder {
+/// Code, message and request id, however deep they are.
+fn details(inside: &mut ScopedDecoder<'_, '_>, mut error: Builder) -> Builder {
     while let Some(mut tag) = inside.next_tag() {
         let name = tag.start_el().local().to_owned();
         error = match name.as_str() {
@@ -135,7 +136,7 @@ fn told(inside: &mut ScopedDecoder<'_, '_>, mut error: Builder) -> Builder {
                     _ => error.custom("aws_request_id", text),
                 }
             }
-            _ => told(&mut tag, error),
+            _ => details(&mut tag, error),
         };
     }
     error

@@ -1,0 +1,9 @@
+//! What the deployer does, a file or a folder a verb.
+
+pub mod build;
+pub mod close_flip;
+pub mod doctor;
+pub mod plan;
+pub mod roll;
+pub mod status;
+pub mod unfence;

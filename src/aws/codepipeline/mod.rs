@@ -1,0 +1,3 @@
+//! CodePipeline: the answer to a job.
+
+pub mod write;

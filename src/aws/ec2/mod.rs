@@ -1,0 +1,3 @@
+//! EC2: whom security groups let in.
+
+pub mod read;

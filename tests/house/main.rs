@@ -1,0 +1,99 @@
+//! The order of the house, read from the sources: which folder may know which, no circle between files, and no file that
+//! grows past a room's size. What a function may measure is clippy's (`clippy.toml`).
+#![expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+
+mod imports;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use imports::{Module, modules};
+
+/// The most lines of a source file.
+const LONGEST: usize = 350;
+
+/// The folders of `src`, each of which may know itself and those before it.
+const ORDER: [&str; 6] = ["seen", "asked", "release", "plan", "report", "aws"];
+
+/// The crates that consist of modules which know each other.
+const CRATES: [&str; 5] = ["src", "functions/blue-green-flip/src", "deployer/src", "apps/dashboard/src", "tests/local-aws/src"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of `src` in which a module is; a file beside the folders is a folder of its own.
+fn folder(module: &str) -> &str {
+    module.split("::").next().unwrap()
+}
+
+#[test]
+fn folders_know_only_those_before_them() {
+    let mut wrong = Vec::new();
+    for (name, Module { uses, .. }) in modules(&root().join("src")) {
+        for used in uses {
+            let place = |module: &str| ORDER.iter().position(|known| *known == folder(module));
+            // `roll` is a line of its own beside the flip's: it may know `seen`, nothing of the flip may know it but `aws`.
+            let right = match (folder(&name), folder(&used)) {
+                (own, other) if own == other => true,
+                ("roll", other) => other == "seen",
+                ("aws", "roll") => true,
+                (_, _) => place(&name).zip(place(&used)).is_some_and(|(own, other)| other < own),
+            };
+            if !right {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "expected {} <- roll, aws; found:\n{}", ORDER.join(" <- "), wrong.join("\n"));
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for sources in CRATES {
+        let modules = modules(&root().join(sources));
+        if let Some(circle) = circle(&modules) {
+            panic!("{sources}: {}", circle.join(" -> "));
+        }
+    }
+}
+
+/// A circle of imports, where there is one. A folder's own `mod.rs` and the files in it are one room: only what goes
+/// through another file counts.
+fn circle(modules: &BTreeMap<String, Module>) -> Option<Vec<String>> {
+    fn visit<'a>(
+        at: &'a str,
+        modules: &'a BTreeMap<String, Module>,
+        path: &mut Vec<&'a str>,
+        done: &mut Vec<&'a str>,
+    ) -> Option<Vec<String>> {
+        if let Some(start) = path.iter().position(|seen| *seen == at) {
+            return Some(path[start..].iter().chain([&at]).map(ToString::to_string).collect());
+        }
+        if done.contains(&at) {
+            return None;
+        }
+        path.push(at);
+        let found = modules.get(at).and_then(|module| module.uses.iter().find_map(|used| visit(used, modules, path, done)));
+        path.pop();
+        done.push(at);
+        found
+    }
+    let mut done = Vec::new();
+    modules.keys().find_map(|name| visit(name, modules, &mut Vec::new(), &mut done))
+}
+
+#[test]
+fn no_source_file_is_longer_than_a_room() {
+    let mut long = Vec::new();
+    for folder in ["src", "functions", "deployer", "apps", "tests"] {
+        for file in imports::files(&root().join(folder)) {
+            let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+            if lines > LONGEST {
+                let file = file.strip_prefix(root()).unwrap_or(Path::new(&file)).display().to_string();
+                long.push(format!("{file} has {lines} lines"));
+            }
+        }
+    }
+    assert!(long.is_empty(), "expected at most {LONGEST} lines a file, found:\n{}", long.join("\n"));
+}
