@@ -47,9 +47,16 @@ impl Board {
 
     /// Shows a row that was read.
     pub fn put(&self, row: Arc<Row>) {
+        self.put_all([row]);
+    }
+
+    /// Shows rows that came together.
+    pub fn put_all(&self, rows: impl IntoIterator<Item = Arc<Row>>) {
         self.change(|snapshot| {
-            snapshot.waiting.remove(&row.project.id);
-            snapshot.rows.insert(row.project.id, row);
+            for row in rows {
+                snapshot.waiting.remove(&row.project.id);
+                snapshot.rows.insert(row.project.id, row);
+            }
         });
     }
 

@@ -56,17 +56,18 @@ async fn look(store: &Store, board: &Board, seen: &mut u64) -> Result<(), StoreE
     if board.now().trouble != trouble {
         board.change(|snapshot| snapshot.trouble = trouble);
     }
-    let mut kept = Vec::new();
+    let (mut kept, mut rows) = (Vec::new(), Vec::new());
     for (id, bytes) in changes.rows {
         match serde_json::from_slice::<Row>(&bytes) {
             Ok(row) => {
-                board.put(Arc::new(row));
+                rows.push(Arc::new(row));
                 kept.push((id, bytes));
             }
             Err(error) => tracing::warn!(project = id, %error, "row in Redis not readable"),
         }
     }
     if !kept.is_empty() {
+        board.put_all(rows);
         store.keep_on_disk(kept, Vec::new()).await?;
     }
     *seen = changes.seen;

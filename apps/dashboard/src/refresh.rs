@@ -17,9 +17,6 @@ use crate::store::{LEASE, Lease, Store, StoreError};
 
 /// How many projects are read side by side; the source paces their requests.
 const SIDE_BY_SIDE: usize = 4;
-/// How old environments, branches and tags may be before they are read anew; deployments are read each round.
-const FULL_AFTER: SignedDuration = SignedDuration::from_mins(10);
-
 /// So many projects that fail in a row mean that GitLab is down, and the round stops.
 const IN_A_ROW: u32 = 8;
 
@@ -48,6 +45,8 @@ pub struct Refresher {
     pub priorities: Arc<PriorityFile>,
     /// How often a round begins.
     pub every: Duration,
+    /// How old environments, branches and tags may be before they are read anew; deployments are read each round.
+    pub full_after: SignedDuration,
     /// For the metrics.
     pub counters: Arc<Counters>,
     /// What people ask for.
@@ -207,7 +206,7 @@ impl Refresher {
         let _under_way = UnderWay(self, project.id);
         let earlier = self.board.now().rows.get(&project.id).cloned();
         let now = Timestamp::now();
-        let full = full || earlier.as_ref().is_none_or(|row| now.duration_since(row.full_at) >= FULL_AFTER);
+        let full = full || earlier.as_ref().is_none_or(|row| now.duration_since(row.full_at) >= self.full_after);
         match self.source.read(project, earlier.as_deref(), full).await {
             Ok(mut row) => {
                 if let Some(earlier) = &earlier {

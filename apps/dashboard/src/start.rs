@@ -72,11 +72,11 @@ fn parts(arguments: &Arguments, settings: &Settings) -> Result<Parts, Failure> {
         let source = Arc::new(Demo::new(arguments.projects, Timestamp::now()));
         return Ok(Parts { source, priorities: Arc::new(PriorityFile::fixed(order)), door: None });
     };
-    let http = http()?;
+    let http = http(gitlab.timeout)?;
     let priorities = Arc::new(PriorityFile::at(&settings.priority_file));
-    let reading = Arc::new(Client::new(http.clone(), &gitlab.url, gitlab.token.clone(), gitlab.per_minute));
+    let reading = Arc::new(Client::new(http.clone(), gitlab, gitlab.per_minute));
     // Sign-ins do not wait behind the refresher's pace.
-    let asking = Arc::new(Client::new(http.clone(), &gitlab.url, gitlab.token.clone(), 1_200));
+    let asking = Arc::new(Client::new(http.clone(), gitlab, 1_200));
     let oauth = OAuth::new(http, &gitlab.url, &gitlab.application_id, &gitlab.application_secret, &settings.public_url)?;
     let members = Members::new(asking, &gitlab.group, settings.session_secret.clone());
     let source = Arc::new(GitLab::new(reading, &gitlab.group, priorities.clone()));
@@ -88,9 +88,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
     let shared = settings.redis.as_ref().map(|address| Shared::at(address.reveal())).transpose()?;
     let store = Arc::new(Store::open(&settings.data_dir, shared)?);
     let board = Arc::new(Board::default());
-    for row in store.rows().await? {
-        board.put(Arc::new(row));
-    }
+    board.put_all(store.rows().await?.into_iter().map(Arc::new));
     if let Some(Err(error)) = priorities.read_again() {
         tracing::error!(%error, "priorities not taken over");
     }
@@ -102,6 +100,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         board: board.clone(),
         priorities: priorities.clone(),
         every: settings.every,
+        full_after: settings.full_after,
         counters: counters.clone(),
         asks: asks.clone(),
         under_way: Default::default(),
@@ -116,7 +115,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         counters,
         source: (arguments.role != Role::Serve).then_some(source),
         door,
-        sessions: Sessions::new(store.clone(), settings.session_secret.clone()),
+        sessions: Sessions::new(store.clone(), settings.session_secret.clone(), settings.sessions),
         secret: settings.session_secret.clone(),
         ages: settings.ages,
         member_for: settings.member_for,

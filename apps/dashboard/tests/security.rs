@@ -4,8 +4,9 @@ use reqwest::Method;
 
 use crate::fake::TOKEN;
 use crate::harness::{APPLICATION_SECRET, Browser, Dashboard, SESSION_SECRET, free_port, until};
+use crate::oauth::{at_gitlab, oauth, signed_in};
 use crate::refresh::{STAGES, gitlab};
-use crate::sign_in::{at_gitlab, oauth, set_up, signed_in};
+use crate::sign_in::set_up;
 
 #[tokio::test]
 async fn without_a_session_every_route_is_closed() {

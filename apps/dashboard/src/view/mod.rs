@@ -7,4 +7,4 @@ mod matrix;
 
 pub use cell::{Cell, Stage, since};
 pub use filter::Filter;
-pub use matrix::{Ages, Matrix, matrix};
+pub use matrix::{Ages, Matrix, freshness, matrix};

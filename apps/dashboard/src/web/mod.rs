@@ -5,6 +5,7 @@ mod api;
 mod entry;
 mod layers;
 mod metrics;
+mod packed;
 mod pages;
 mod sign_in;
 
@@ -29,7 +30,7 @@ use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::source::Source;
 use crate::store::Store;
-use crate::view::Ages;
+use crate::view::{Ages, Filter};
 
 /// Changes with every version, so that browsers keep assets for good.
 pub const ASSETS: &str = env!("CARGO_PKG_VERSION");
@@ -80,17 +81,20 @@ pub struct App {
     pub member_for: SignedDuration,
     /// Whether people come over https.
     pub https: bool,
-    /// Pages that were just rendered.
-    pub pages: moka::future::Cache<pages::Key, pages::Rendered>,
+    /// Pages that were just rendered, without what is somebody's own.
+    pub pages: PageCache,
     /// Requests that were answered.
     pub answered: AtomicU64,
 }
 
+/// Rendered pages by what they show.
+pub type PageCache = moka::future::Cache<Filter, Arc<packed::Packed>>;
+
 /// A cache of rendered pages: a second long, 32 MB at most.
-pub fn page_cache() -> moka::future::Cache<pages::Key, pages::Rendered> {
+pub fn page_cache() -> PageCache {
     moka::future::Cache::builder()
         .max_capacity(32 << 20)
-        .weigher(|_, page: &pages::Rendered| u32::try_from(page.plain.len() + page.gzip.len()).unwrap_or(u32::MAX))
+        .weigher(|_, page: &Arc<packed::Packed>| u32::try_from(page.size()).unwrap_or(u32::MAX))
         .time_to_live(Duration::from_secs(1))
         .build()
 }
