@@ -1,6 +1,7 @@
 //! `deployer roll` against the local AWS: real processes behind the tasks, real HTTP through the load balancer.
 
 mod back;
+mod dashboard;
 mod deploys;
 mod fails;
 mod peers;
