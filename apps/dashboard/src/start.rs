@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::asks::Asks;
 use crate::board::Board;
@@ -24,6 +25,9 @@ use crate::source::Source;
 use crate::store::{Shared, Store};
 use crate::web::{App, Door, OAuth, page_cache, router};
 use crate::{Arguments, Role, follow};
+
+/// Threads that read the disk and render pages: each keeps memory of its own, and more than these do not make it faster.
+const BLOCKING: usize = 8;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +47,8 @@ pub fn run(arguments: &Arguments, settings: Settings) -> ExitCode {
     crate::log::begin();
     // Both TLS users of this process take the same provider; a second call would be refused, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -121,6 +126,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         member_for: settings.member_for,
         https: settings.public_url.scheme() == "https",
         pages: page_cache(),
+        rendering: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
         answered: Default::default(),
     };
     let shares = store.shared().is_some();

@@ -13,6 +13,9 @@ const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
 const COMPARES: TableDefinition<&str, u32> = TableDefinition::new("compares");
 const SHELF: TableDefinition<&str, &[u8]> = TableDefinition::new("shelf");
 
+/// Memory for pages of the file: rows are in memory already, and sessions are small.
+const CACHE: usize = 4 << 20;
+
 /// The embedded store. Its calls block; [`super::Store`] keeps them off the runtime's threads.
 pub struct Disk(Database);
 
@@ -33,7 +36,7 @@ impl Disk {
             ))
         };
         std::fs::create_dir_all(folder).map_err(|error| say(&error))?;
-        let database = Database::create(&path).map_err(|error| say(&error))?;
+        let database = Database::builder().set_cache_size(CACHE).create(&path).map_err(|error| say(&error))?;
         let disk = Disk(database);
         disk.write(|transaction| {
             transaction.open_table(ROWS)?;

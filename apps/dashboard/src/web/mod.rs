@@ -19,6 +19,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
 use crate::asks::Asks;
@@ -83,6 +84,8 @@ pub struct App {
     pub https: bool,
     /// Pages that were just rendered, without what is somebody's own.
     pub pages: PageCache,
+    /// How many pages are rendered at once: as many as there are cores, since each takes some megabytes while it is made.
+    pub rendering: Semaphore,
     /// Requests that were answered.
     pub answered: AtomicU64,
 }
@@ -90,10 +93,10 @@ pub struct App {
 /// Rendered pages by what they show.
 pub type PageCache = moka::future::Cache<Filter, Arc<packed::Packed>>;
 
-/// A cache of rendered pages: a second long, 32 MB at most.
+/// A cache of rendered pages: a second long, 16 MB at most.
 pub fn page_cache() -> PageCache {
     moka::future::Cache::builder()
-        .max_capacity(32 << 20)
+        .max_capacity(16 << 20)
         .weigher(|_, page: &Arc<packed::Packed>| u32::try_from(page.size()).unwrap_or(u32::MAX))
         .time_to_live(Duration::from_secs(1))
         .build()

@@ -101,15 +101,19 @@ async fn page(app: &Arc<App>, visitor: &Visitor, filter: Filter, gzip: bool) -> 
     let beginning = top(app, visitor, "", filter.address(), Timestamp::now()).map_err(|error| error.to_string())?;
     let (sharing, key) = (app.clone(), filter.clone());
     // Rendering takes long enough to be in the way of others on this thread.
-    let render = async { tokio::task::spawn_blocking(move || render(&sharing, &key)).await.map_err(|error| error.to_string())? };
+    let render = async {
+        let _one_of_few = app.rendering.acquire().await.map_err(|error| error.to_string())?;
+        tokio::task::spawn_blocking(move || render(&sharing, &key)).await.map_err(|error| error.to_string())?
+    };
     let rest = app.pages.try_get_with(filter, render).await.map_err(|error: Arc<String>| error.to_string())?;
     let html = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
     Ok(if gzip {
-        let packed = rest.gzip(&beginning).map_err(|error| error.to_string())?;
-        ([html, vary, (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))], packed).into_response()
+        let (body, length) = rest.body(&beginning).map_err(|error| error.to_string())?;
+        let gzip = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        ([html, vary, gzip, (header::CONTENT_LENGTH, HeaderValue::from(length))], body).into_response()
     } else {
-        ([html, vary], rest.plain(&beginning)).into_response()
+        ([html, vary], rest.plain(&beginning).map_err(|error| error.to_string())?).into_response()
     })
 }
 
@@ -126,7 +130,7 @@ fn render(app: &App, filter: &Filter) -> Result<Arc<Packed>, String> {
     let width = 2 + matrix.columns.len() + usize::from(matrix.has_releases) + usize::from(matrix.has_hotfixes);
     let orders = filter.orders(&matrix.columns);
     let html = Board { filter, orders, matrix: &matrix, waiting: snapshot.waiting.len(), width }.render();
-    Packed::new(html.map_err(|error| error.to_string())?).map(Arc::new).map_err(|error| error.to_string())
+    Packed::new(&html.map_err(|error| error.to_string())?).map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn not_rendered(error: &str) -> Response {
