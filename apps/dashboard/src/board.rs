@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use crate::model::{Project, Row, Trouble};
+use crate::releases::Known;
 
 /// All rows at one moment.
 #[derive(Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub trouble: Option<Trouble>,
     /// Why the store shared by all replicas cannot be read; the rows are those of this replica's own disk.
     pub apart: Option<Trouble>,
+    /// This project's own releases.
+    pub releases: Arc<Known>,
 }
 
 impl Snapshot {

@@ -12,6 +12,7 @@ use crate::asks::Asks;
 use crate::board::Board;
 use crate::model::{Project, Row, Trouble, pair_key};
 use crate::priorities::PriorityFile;
+use crate::releases::Releases;
 use crate::source::{Source, Unread};
 use crate::store::{LEASE, Lease, Store, StoreError};
 
@@ -39,6 +40,8 @@ pub struct Refresher {
     pub source: Arc<dyn Source>,
     /// Where they are kept.
     pub store: Arc<Store>,
+    /// Where this project's own releases come from.
+    pub releases: Option<Releases>,
     /// Where they are shown.
     pub board: Arc<Board>,
     /// Which come first.
@@ -86,6 +89,7 @@ impl Refresher {
                     tokio::select! {
                         () = self.rounds(&lease) => {}
                         () = self.answer(&lease) => {}
+                        () = self.releases(&lease) => {}
                         () = self.keep(&lease) => tracing::warn!(lease = lease.number, "the right to refresh is lost"),
                     }
                 }
@@ -135,6 +139,19 @@ impl Refresher {
             // A tenth more or less, so that two dashboards do not ask GitLab at the same moment for ever.
             let jitter = 0.9 + f64::from(crate::secret::random_byte()) / 1_275.0;
             tokio::time::sleep(self.every.mul_f64(jitter).saturating_sub(began.elapsed()).max(Duration::from_secs(1))).await;
+        }
+    }
+
+    /// Reads this project's own releases again and again.
+    async fn releases(&self, lease: &Lease) {
+        let Some(source) = &self.releases else { return std::future::pending().await };
+        loop {
+            let known = source.read(&self.board.now().releases).await;
+            match self.store.keep_releases(&known, lease).await {
+                Ok(()) => self.board.change(|snapshot| snapshot.releases = Arc::new(known)),
+                Err(error) => tracing::error!(%error, "releases not kept"),
+            }
+            tokio::time::sleep(self.every).await;
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use blue_green::aws::history::Places;
 use jiff::SignedDuration;
 use url::Url;
 
@@ -26,7 +27,7 @@ const fn name(name: &'static str, default: &'static str, meaning: &'static str) 
 }
 
 /// Every name that is read.
-pub const NAMES: [Name; 26] = [
+pub const NAMES: [Name; 29] = [
     name("GITLAB_URL", "https://gitlab.com", "where GitLab is"),
     name("GITLAB_GROUP", "(required)", "the group whose projects are shown and whose members may look, `team` or `team/sub`"),
     name("GITLAB_ACCESS_TOKEN", "(required)", "a token with `read_api` that reads the group's projects and members; secret"),
@@ -60,6 +61,9 @@ pub const NAMES: [Name; 26] = [
     name("REDIS_DB", "0", "its database, 0 to 15"),
     name("REDIS_SSL", "False", "`True`: TLS (rediss)"),
     name("REDIS_PASSWORD", "(none)", "its password; secret"),
+    name("RELEASES_PIPELINES", "(none)", "CodePipeline pipelines whose flips are shown, `shop,other`"),
+    name("RELEASES_LOAD_BALANCERS", "(none)", "load balancers whose records of flips are shown"),
+    name("RELEASES_SERVICES", "(none)", "ECS services whose rolling updates are shown, `cluster/service,...`"),
     name("RUST_LOG", "info", "how much is logged"),
 ];
 
@@ -109,6 +113,8 @@ pub struct Settings {
     pub member_for: SignedDuration,
     /// How long sessions last.
     pub sessions: Limits,
+    /// Where releases are looked for in AWS.
+    pub releases: Option<Places>,
     /// Redis' address; it may hold a password.
     pub redis: Option<Secret>,
 }
@@ -200,6 +206,20 @@ impl Reader<'_> {
             self.wrong.push("REDIS_PASSWORD cannot be part of an address".into());
         }
         url.map(|url| Secret::new(url.to_string()))
+    }
+
+    fn releases(&mut self) -> Option<Places> {
+        let text = |name: &str| self.text(name).unwrap_or_default();
+        let lists = ["RELEASES_PIPELINES", "RELEASES_LOAD_BALANCERS", "RELEASES_SERVICES"].map(text);
+        let places = crate::releases::places(&lists[0], &lists[1], &lists[2]).unwrap_or_else(|wrong| {
+            self.wrong.push(wrong);
+            None
+        });
+        let somewhere = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"].iter().any(|name| self.text(name).is_some());
+        if places.is_some() && !somewhere {
+            self.wrong.push("AWS_REGION is not set, and RELEASES_ settings name places in AWS".into());
+        }
+        places
     }
 
     /// How often rows are read, and from which age on they are marked.
@@ -295,6 +315,7 @@ impl Settings {
             ages,
             member_for: SignedDuration::from_secs(reader.number("MEMBERSHIP_SECONDS", 900, 1, 3_600) as i64),
             sessions: reader.sessions(),
+            releases: reader.releases(),
             redis,
         };
         if reader.wrong.is_empty() { Ok(settings) } else { Err(reader.wrong) }

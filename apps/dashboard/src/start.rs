@@ -19,6 +19,7 @@ use crate::gitlab::client::{Client, http};
 use crate::members::Members;
 use crate::priorities::{Priorities, PriorityFile};
 use crate::refresh::{Counters, Refresher};
+use crate::releases::Releases;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::source::Source;
@@ -88,12 +89,23 @@ fn parts(arguments: &Arguments, settings: &Settings) -> Result<Parts, Failure> {
     Ok(Parts { source, priorities, door: Some(Door { oauth, members }) })
 }
 
+/// Where releases come from; a process that only serves reads none.
+async fn releases(arguments: &Arguments, settings: &Settings) -> Option<Releases> {
+    match &settings.releases {
+        _ if arguments.role == Role::Serve => None,
+        Some(places) => Some(Releases::aws(places.clone()).await),
+        None => arguments.demo.then_some(Releases::MadeUp),
+    }
+}
+
 async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure> {
     let Parts { source, priorities, door } = parts(arguments, &settings)?;
     let shared = settings.redis.as_ref().map(|address| Shared::at(address.reveal())).transpose()?;
     let store = Arc::new(Store::open(&settings.data_dir, shared)?);
     let board = Arc::new(Board::default());
     board.put_all(store.rows().await?.into_iter().map(Arc::new));
+    let known = Arc::new(store.releases().await?);
+    board.change(|snapshot| snapshot.releases = known);
     if let Some(Err(error)) = priorities.read_again() {
         tracing::error!(%error, "priorities not taken over");
     }
@@ -102,6 +114,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
     let refresher = Refresher {
         source: source.clone(),
         store: store.clone(),
+        releases: releases(arguments, &settings).await,
         board: board.clone(),
         priorities: priorities.clone(),
         every: settings.every,

@@ -40,6 +40,12 @@ fn wrong_settings_are_named_and_nothing_starts() {
         (&[("GITLAB_REQUESTS_PER_MINUTE", "many")], "GITLAB_REQUESTS_PER_MINUTE is \"many\""),
         (&[("STALE_SECONDS", "0")], "STALE_SECONDS is \"0\""),
         (&[("STALE_SECONDS", "1")], "STALE_SECONDS is 1: it must be more than REFRESH_SECONDS (60)"),
+        (
+            &[("RELEASES_SERVICES", "web"), ("AWS_REGION", "eu-central-1")],
+            "RELEASES_SERVICES names \"web\": it must be CLUSTER/SERVICE",
+        ),
+        (&[("RELEASES_LOAD_BALANCERS", "a b"), ("AWS_REGION", "eu-central-1")], "RELEASES_LOAD_BALANCERS names \"a b\""),
+        (&[("RELEASES_PIPELINES", "shop")], "AWS_REGION is not set"),
         (&[("FULL_SECONDS", "0")], "FULL_SECONDS is \"0\""),
         (&[("GITLAB_TIMEOUT_SECONDS", "301")], "GITLAB_TIMEOUT_SECONDS is \"301\""),
         (&[("MEMBERSHIP_SECONDS", "3601")], "MEMBERSHIP_SECONDS is \"3601\""),

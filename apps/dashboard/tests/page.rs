@@ -175,6 +175,23 @@ async fn a_project_has_its_history_and_key_figures() {
 }
 
 #[tokio::test]
+async fn flips_and_rolls_say_who_took_them_back() {
+    let dashboard = demo().await;
+    let mut browser = Browser::new(&dashboard.url);
+    until("releases are read", async || Browser::new(&dashboard.url).get("/").await.body.contains("href=\"/releases\"")).await;
+    let page = browser.get("/releases").await.body;
+    for text in ["taken back", "by on-call", "exit code 3", "flip to Code2", "roll to worker:43", "release-manager"] {
+        assert!(page.contains(text), "{text}");
+    }
+    let answer: Value = serde_json::from_str(&browser.get("/api/v1/releases").await.body).unwrap();
+    let taken = answer["releases"].as_array().unwrap().iter().find(|r| r["outcome"] == "taken-back").unwrap();
+    assert_eq!(
+        (&taken["version"], &taken["taken_back_by"], &taken["by"]),
+        (&"1.1".into(), &"on-call".into(), &"release-manager".into())
+    );
+}
+
+#[tokio::test]
 async fn metrics_and_log_say_what_happens() {
     let dashboard = demo().await;
     let mut browser = Browser::new(&dashboard.url);

@@ -16,6 +16,8 @@ async fn without_a_session_every_route_is_closed() {
         ("GET", "/", 303),
         ("GET", "/?q=a", 303),
         ("GET", "/projects/1", 303),
+        ("GET", "/releases", 303),
+        ("GET", "/api/v1/releases", 401),
         ("GET", "/metrics", 401),
         ("GET", "/api/v1/projects", 401),
         ("GET", "/api/v1/projects/1", 401),

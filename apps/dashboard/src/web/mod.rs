@@ -7,6 +7,7 @@ mod layers;
 mod metrics;
 mod packed;
 mod pages;
+mod releases;
 mod sign_in;
 
 use std::sync::Arc;
@@ -106,6 +107,8 @@ pub fn page_cache() -> PageCache {
 pub fn router(app: Arc<App>) -> Router {
     let compressed = Router::new()
         .route("/projects/{id}", get(pages::project))
+        .route("/releases", get(releases::page))
+        .route("/api/v1/releases", get(releases::list))
         .route("/sign-in", get(sign_in::page))
         .route("/api/v1/projects", get(api::projects))
         .route("/api/v1/projects/{id}", get(api::project))

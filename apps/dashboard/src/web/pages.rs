@@ -32,6 +32,8 @@ struct Top {
     signed_in: bool,
     token: String,
     at: String,
+    /// Whether there is a page of releases.
+    has_releases: bool,
     notices: Vec<Notice>,
 }
 
@@ -56,7 +58,8 @@ struct Project<'a> {
     age: String,
 }
 
-fn top(app: &App, visitor: &Visitor, title: &str, at: String, now: Timestamp) -> Result<String, askama::Error> {
+/// The beginning of a page.
+pub fn top(app: &App, visitor: &Visitor, title: &str, at: String, now: Timestamp) -> Result<String, askama::Error> {
     let snapshot = app.board.now();
     let mut notices = Vec::new();
     let mut say = |kind, text| notices.push(Notice { kind, text });
@@ -84,7 +87,9 @@ fn top(app: &App, visitor: &Visitor, title: &str, at: String, now: Timestamp) ->
         say("wait", format!("Groups and order are those of the last good file: {error}"));
     }
     let token = app.secret.form_token(&visitor.session);
-    Top { title: title.to_owned(), user: visitor.user.clone(), signed_in: app.door.is_some(), token, at, notices }.render()
+    let has_releases = snapshot.releases.asked_for();
+    Top { has_releases, title: title.to_owned(), user: visitor.user.clone(), signed_in: app.door.is_some(), token, at, notices }
+        .render()
 }
 
 /// `GET /`
@@ -133,7 +138,8 @@ fn render(app: &App, filter: &Filter) -> Result<Arc<Packed>, String> {
     Packed::new(&html.map_err(|error| error.to_string())?).map(Arc::new).map_err(|error| error.to_string())
 }
 
-fn not_rendered(error: &str) -> Response {
+/// The page could not be made.
+pub fn not_rendered(error: &str) -> Response {
     Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error).into_response()
 }
 
