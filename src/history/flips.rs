@@ -91,29 +91,125 @@ fn of_pair(topology: &Topology, pair: &Pair) -> Vec<Release> {
 }
 
 /// One list of both: where an action and a record tell of the same flip, the action tells more. A record also says that a flip was
-/// made of which the action's answer was lost.
+/// made of which the action's answer was lost. A Retry is a second action of the same flip, which was made once.
 #[must_use]
 pub fn joined(of_actions: Vec<Release>, of_records: Vec<Release>) -> Vec<Release> {
     let key = |release: &Release| (release.what.clone(), release.id.clone());
-    let made: BTreeMap<_, _> = of_records.iter().map(|release| (key(release), release)).collect();
-    let mut all: Vec<Release> = of_actions
-        .into_iter()
-        .map(|action| match made.get(&key(&action)) {
-            Some(record) if action.outcome != Outcome::Live => {
-                Release { version: action.version.or_else(|| record.version.clone()), by: action.by, ..(*record).clone() }
+    let mut all: BTreeMap<_, Release> = BTreeMap::new();
+    let (made, others): (Vec<_>, Vec<_>) = of_actions.into_iter().partition(|release| release.outcome == Outcome::Live);
+    for release in made {
+        // The first action that moved the traffic is when it was made.
+        let known = all.entry(key(&release)).or_insert_with(|| release.clone());
+        if release.at < known.at {
+            *known = release;
+        }
+    }
+    let mut left = Vec::new();
+    for release in others {
+        match of_records.iter().find(|record| key(record) == key(&release)) {
+            Some(record) if !all.contains_key(&key(&release)) => {
+                let version = release.version.or_else(|| record.version.clone());
+                all.insert(key(record), Release { version, by: release.by, ..record.clone() });
             }
-            _ => action,
-        })
-        .collect();
-    // A Retry is a second action of the same flip.
-    let mut seen: Vec<(String, String)> = Vec::new();
-    all.sort_by_key(|release| (release.outcome != Outcome::Live, std::cmp::Reverse(release.at)));
-    all.retain(|release| {
-        let twice = release.outcome == Outcome::Live && seen.contains(&key(release));
-        seen.push(key(release));
-        !twice
-    });
-    let known: Vec<_> = all.iter().map(key).collect();
-    all.extend(of_records.into_iter().filter(|release| !known.contains(&key(release))));
-    all
+            _ => left.push(release),
+        }
+    }
+    for record in of_records {
+        all.entry(key(&record)).or_insert(record);
+    }
+    all.into_values().chain(left).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn action(execution: &str, category: &str, second: u32, status: &str, more: Value) -> Action {
+        let mut value = json!({
+            "pipelineExecutionId": execution, "status": status, "startTime": second, "lastUpdateTime": second,
+            "input": { "actionTypeId": { "category": category } },
+        });
+        more.as_object().unwrap().iter().for_each(|(name, part)| value[name] = part.clone());
+        if let Some(parameters) = more["parameters"].as_str() {
+            value["input"]["resolvedConfiguration"] = json!({ "UserParameters": parameters });
+        }
+        Action::read(&value).unwrap()
+    }
+
+    fn flip(execution: &str, second: u32, status: &str, changed: &str) -> Action {
+        let variables = json!({ "Live": "Code2", "LiveImage": "1.1", "TestImage": "1.0", "Changed": changed });
+        let output = json!({ "outputVariables": variables, "executionResult": { "externalExecutionId": execution } });
+        let parameters = r#"{"ElbName":"shop","PromoteImage":"1.1"}"#;
+        action(execution, "Invoke", second, status, json!({ "parameters": parameters, "output": output }))
+    }
+
+    fn approval(execution: &str, second: u32, status: &str, by: &str) -> Action {
+        let by = format!("arn:aws:sts::1:assumed-role/approvers/{by}");
+        action(execution, "Approval", second, status, json!({ "updatedBy": by }))
+    }
+
+    #[test]
+    fn the_last_approval_before_a_flip_says_who() {
+        let all = [
+            approval("e-1", 1, "Succeeded", "early"),
+            approval("e-1", 3, "Succeeded", "ann"),
+            flip("e-1", 5, "Succeeded", "true"),
+            approval("e-1", 7, "Succeeded", "later"),
+            approval("e-2", 4, "Succeeded", "stranger"),
+        ];
+        let found = of_pipeline(&all, &[]);
+        assert_eq!((found.len(), found[0].by.as_deref()), (1, Some("ann")));
+    }
+
+    #[test]
+    fn without_an_approval_it_is_who_started_the_execution() {
+        let started = |kind: &str| {
+            let trigger = json!({ "triggerType": kind, "triggerDetail": "arn:aws:iam::1:user/carol" });
+            Execution::read(&json!({ "pipelineExecutionId": "e-1", "trigger": trigger })).unwrap()
+        };
+        let all = [approval("e-1", 1, "Failed", "dan"), flip("e-1", 5, "Succeeded", "true")];
+        assert_eq!(of_pipeline(&all, &[started("StartPipelineExecution")])[0].by.as_deref(), Some("carol"));
+        assert_eq!(of_pipeline(&all, &[started("Webhook")])[0].by, None);
+    }
+
+    #[test]
+    fn checks_and_flips_that_changed_nothing_are_no_releases() {
+        let check = r#"{"ElbName":"shop","Action":"check"}"#;
+        let other = action("e-1", "Invoke", 1, "Succeeded", json!({ "parameters": r#"{"anything":1}"# }));
+        let check = action("e-1", "Invoke", 1, "Succeeded", json!({ "parameters": check }));
+        assert_eq!(of_pipeline(&[check, other, flip("e-1", 2, "Succeeded", "false")], &[]), Vec::new());
+    }
+
+    fn record(id: &str) -> Release {
+        let mut record = of_pipeline(&[flip(id, 9, "Succeeded", "true")], &[]).remove(0);
+        (record.by, record.version) = (None, None);
+        record
+    }
+
+    #[test]
+    fn a_retry_is_the_same_flip() {
+        let actions = of_pipeline(&[flip("e-1", 2, "Succeeded", "true"), flip("e-1", 8, "Succeeded", "true")], &[]);
+        let found = joined(actions, vec![record("e-1")]);
+        assert_eq!((found.len(), found[0].at.as_second()), (1, 2));
+    }
+
+    #[test]
+    fn a_flip_whose_answer_was_lost_is_made() {
+        let actions = of_pipeline(&[approval("e-1", 1, "Succeeded", "ann"), flip("e-1", 2, "Failed", "true")], &[]);
+        assert_eq!(actions[0].outcome, Outcome::Failed);
+        let found = joined(actions, vec![record("e-1"), record("by-hand")]);
+        let told: Vec<_> = found.iter().map(|r| (r.id.as_str(), r.outcome, r.by.as_deref())).collect();
+        assert_eq!(told, [("by-hand", Outcome::Live, None), ("e-1", Outcome::Live, Some("ann"))]);
+    }
+
+    #[test]
+    fn a_failed_try_stays_beside_the_retry_that_made_it() {
+        let actions = of_pipeline(&[flip("e-1", 2, "Failed", "true"), flip("e-1", 8, "Succeeded", "true")], &[]);
+        let mut found = joined(actions, vec![record("e-1")]);
+        found.sort_by_key(|release| release.at);
+        assert_eq!(found.iter().map(|r| r.outcome).collect::<Vec<_>>(), [Outcome::Failed, Outcome::Live]);
+    }
 }

@@ -96,3 +96,48 @@ pub fn releases(what: &str, rollouts: &[Rollout], brought: &BTreeMap<String, Bro
     };
     rollouts.iter().map(release).collect()
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition(tags: &[(&str, &str)], images: &[(&str, &str)]) -> Definition {
+        let containers: Vec<Value> = images.iter().map(|(name, image)| json!({ "name": name, "image": image })).collect();
+        Definition {
+            arn: "arn:aws:ecs:r:1:task-definition/web:42".to_owned(),
+            active: true,
+            described: json!({ "containerDefinitions": containers, "registeredBy": "arn:aws:sts::1:assumed-role/ci/gitlab-7" }),
+            tags: tags.iter().map(|(name, tag)| (format!("{TAG_OF}{name}"), (*tag).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn a_pinned_image_is_called_by_its_tag() {
+        let pinned = format!("r.example/web@sha256:{}", "0".repeat(64));
+        let found = Brought::of(&definition(&[("web", "1.5.0")], &[("agent", "r.example/agent:7"), ("web", &pinned)]));
+        assert_eq!(found, Brought { definition: "web:42".into(), version: Some("1.5.0".into()), by: Some("gitlab-7".into()) });
+    }
+
+    #[test]
+    fn without_labels_the_first_container_tells() {
+        let found = Brought::of(&definition(&[], &[("web", "r.example/web:1.5.0"), ("agent", "r.example/agent:7")]));
+        assert_eq!(found.version.as_deref(), Some("1.5.0"));
+    }
+
+    #[test]
+    fn a_deployment_that_was_rolled_back_failed_for_its_reason() {
+        let rollout = Rollout::read(&json!({
+            "serviceDeploymentArn": "arn:aws:ecs:r:1:service-deployment/main/web/d1", "status": "ROLLBACK_SUCCESSFUL",
+            "statusReason": "circuit breaker", "targetServiceRevisionArn": "rev", "createdAt": 10.5, "finishedAt": 20.25,
+        }));
+        let found = releases("main/web", &[rollout.unwrap()], &BTreeMap::new());
+        assert_eq!(
+            (found[0].outcome, found[0].reason.as_deref(), found[0].id.as_str()),
+            (Outcome::Failed, Some("circuit breaker"), "d1")
+        );
+        assert_eq!(found[0].at.as_millisecond(), 20_250);
+    }
+}
