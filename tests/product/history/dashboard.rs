@@ -72,6 +72,9 @@ async fn redis(port: u16, folder: &TempDir) -> Child {
 async fn two_replicas_serve_while_redis_and_one_of_them_die() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     let shop = world.load_balancer("releases").pair(Pair::new("releases").targets(0, 0)).create().await.unwrap();
+    let group = shop.group("releases-code1").unwrap();
+    // As the README says: ready without GitLab and without Redis.
+    world.elb().modify_target_group().target_group_arn(group).health_check_path("/readyz").send().await.unwrap();
     let (folder, redis_port) = (TempDir::new().unwrap(), free_port());
     let mut server = redis(redis_port, &folder).await;
     let variables: Vec<(String, String)> = [
@@ -89,11 +92,16 @@ async fn two_replicas_serve_while_redis_and_one_of_them_die() {
     for port in ports {
         until("a replica shows all projects", async || whole(port).await).await;
         let target = TargetDescription::builder().id("127.0.0.1").port(port.into()).build();
-        let group = shop.group("releases-code1").unwrap();
         world.elb().register_targets().target_group_arn(group).targets(target).send().await.unwrap();
     }
+    let state = |port: u16| {
+        let targets = world.load_balancer.health(group);
+        targets.into_iter().find(|target| target.port == port).map(|target| target.state)
+    };
+    let is = |port: u16, wanted: &str| state(port).as_deref() == Some(wanted);
+    until("both replicas are healthy", async || ports.iter().all(|port| is(*port, "healthy"))).await;
     let address = world.load_balancer.address("releases", 80).unwrap();
-    until("the load balancer serves both", async || whole(address.port()).await).await;
+    assert!(whole(address.port()).await);
     let load = Load::start(&[Aim { path: "/".into(), ..Aim::at("page", address) }]);
     load.each_asked(20).await.unwrap();
     server.kill().await.unwrap();
@@ -121,11 +129,8 @@ async fn two_replicas_serve_while_redis_and_one_of_them_die() {
     assert!(report.served() > 200, "{}", report.served());
     // One replica dies: once the load balancer has noticed, the other serves alone.
     replicas[0].kill().await.unwrap();
-    until("the load balancer has noticed", async || {
-        let states = world.load_balancer.health(shop.group("releases-code1").unwrap());
-        states.iter().any(|target| target.port == ports[0] && target.state == "unhealthy")
-    })
-    .await;
+    until("the load balancer has noticed", async || is(ports[0], "unhealthy")).await;
+    assert!(is(ports[1], "healthy"));
     let load = Load::start(&[Aim { path: "/".into(), ..Aim::at("page", address) }]);
     load.each_asked(20).await.unwrap();
     assert_eq!(load.stop().await.unwrap().failed(), 0);
