@@ -6,6 +6,7 @@
 
 mod args;
 mod exit;
+mod failure;
 mod fence;
 mod fix;
 mod interrupts;

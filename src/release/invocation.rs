@@ -7,9 +7,9 @@ use std::time::Instant;
 use super::decide::Memory;
 use super::times::{BELIEVE, LOOKS};
 use super::view::{View, says};
-use crate::seen::pairs::Pair;
+use crate::seen::pair::Pair;
+use crate::seen::survey::Survey;
 use crate::seen::topology::Topology;
-use crate::seen::twins::Survey;
 
 /// How often a rule write may be denied before it counts as one that cannot pass: IAM takes changes over with a delay.
 const DENIALS: u8 = 2;

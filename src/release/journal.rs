@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::id::{Digest, FlipId};
 use super::record::{Closing, Flip, Phase, Reason, Record, Verdict};
-use crate::seen::pairs::Pair;
+use crate::seen::group::arn_tail;
+use crate::seen::pair::Pair;
 use crate::seen::side::{Both, Side};
-use crate::seen::topology::{Topology, arn_tail};
+use crate::seen::topology::Topology;
 
 /// How many tags a resource may have, `aws:` ones not counted (ELB user guide, "Tags").
 pub const MAX_TAGS: usize = 50;

@@ -8,8 +8,8 @@ use crate::release::decide::{Why, in_progress};
 use crate::release::record::Verdict;
 use crate::release::refusal::Refusal;
 use crate::seen::setup_error::SetupError;
+use crate::seen::survey::Survey;
 use crate::seen::topology::Topology;
-use crate::seen::twins::Survey;
 
 /// Why a flip was not made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -79,7 +79,7 @@ pub enum SetupError {
     },
     /// A group stands opposite several others.
     #[error("{group} stands opposite several target groups, {} ({rule} is one of the rules that concern it); expected one partner for each. Give each service groups of its own on both ports", .others.join(" and "))]
-    Tangled {
+    Ambiguous {
         /// The group.
         group: String,
         /// Those it stands opposite to.

@@ -14,8 +14,8 @@ use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Sides;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::side::Side;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use jiff::Timestamp;
 
 use crate::after::after;

@@ -9,14 +9,15 @@ use blue_green::release::refusal::Refusal;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::{NotMade, Past};
 use blue_green::report::would::{Change, seconds};
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{Execution, PlanArgs};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::options::in_options;
 use crate::output;
 use crate::session::Session;

@@ -8,7 +8,7 @@ use blue_green::plan::{Labels, Phase, Plan, Step, Write};
 use blue_green::release::invocation::Invocation;
 use blue_green::seen::topology::Topology;
 
-use crate::flip::Flip;
+use crate::state::Flip;
 
 /// How applying a plan ended.
 pub enum Applied {

@@ -9,8 +9,8 @@ use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
 use blue_green::report::would::{Would, would_flip};
 use blue_green::report::{Report, Sides};
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::survey;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 

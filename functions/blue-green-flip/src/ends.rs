@@ -9,13 +9,13 @@ use blue_green::release::several::Decision;
 use blue_green::report::not_made::NotMade;
 use blue_green::report::states::{all, split, states};
 use blue_green::report::{Done, Report, Sides, flipped};
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 
 use crate::failure::{Cause, Failure, PairEnd};
-use crate::flip::Flip;
+use crate::state::Flip;
 
 /// What was seen last, and what the table says of each pair.
 pub struct End<'a> {

@@ -3,50 +3,25 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::elb::read::ReadError;
-use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::aws::failure::Class;
 use blue_green::plan::look::{Looked, look};
-use blue_green::plan::{Labels, Plan, compose};
+use blue_green::plan::{Plan, compose};
 use blue_green::release::decide::{Memory, Row, Turn, Why};
 use blue_green::release::id::Digest;
-use blue_green::release::invocation::Invocation;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Report;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{self, Applied};
 use crate::ends::{self, End};
 use crate::failure::{Cause, Failure};
 use crate::request::{Reading, Request};
+use crate::state::Flip;
 
 /// How often tags may be denied before that counts: IAM takes changes over with a delay.
 const DENIALS: u8 = 2;
-
-/// What a flip has come to while its loop runs.
-pub struct Flip<'a> {
-    pub request: &'a Request,
-    /// What this invocation wrote.
-    pub invocation: Invocation,
-    /// What was seen last.
-    pub seen: Option<Topology>,
-    /// How many rules were written.
-    pub rules: usize,
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-    /// Whether labels are written.
-    pub labels: Labels,
-    /// Why the flip is being taken back, where it is.
-    pub cause: Option<Cause>,
-    /// The last call that failed.
-    pub failure: Option<AwsFailure>,
-    /// Whether the rules could not be read a last time.
-    pub unread: bool,
-    /// How often a record was denied in a row.
-    denials: u8,
-    /// How often a look has shown what may only be late, in a row.
-    doubts: u32,
-}
 
 /// What a turn of the loop leads to.
 enum Next {
@@ -79,23 +54,7 @@ pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topolog
     (result, flip.seen)
 }
 
-impl<'a> Flip<'a> {
-    fn new(request: &'a Request) -> Self {
-        Self {
-            request,
-            invocation: Invocation::default(),
-            seen: None,
-            rules: 0,
-            notes: Vec::new(),
-            labels: Labels::Written,
-            cause: None,
-            failure: None,
-            unread: false,
-            denials: 0,
-            doubts: 0,
-        }
-    }
-
+impl Flip<'_> {
     /// One turn: what is seen is decided on, and that is done.
     async fn turn(&mut self, mut reading: Reading) -> Next {
         self.invocation.complete(&mut reading.topology);

@@ -1,10 +1,12 @@
 //! What is wrong with listeners and rules. Pure.
 
-use blue_green::seen::pairs::untold;
+use blue_green::seen::pair::Pair;
+use blue_green::seen::pairing::why_unpaired;
 use blue_green::seen::ports::PortPair;
 use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::{Serves, Topology};
-use blue_green::seen::twins::{Pair, PortRule, Survey, Twin, survey};
+use blue_green::seen::twins::{PortRule, Twin};
 
 use super::finding::Finding;
 use crate::fix;
@@ -92,10 +94,10 @@ fn counterpart(topology: &Topology, port: u16, missing: u16) -> String {
 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
-    findings.extend(survey.lonely.iter().map(|index| lonely(topology, survey, &survey.twins[*index])));
-    let tangled = survey.tangled.iter().map(|(_, tangled)| setup_error(topology, &survey.ports, tangled));
-    findings.extend(tangled);
-    findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
+    findings.extend(survey.unpaired.iter().map(|index| unpaired(topology, survey, &survey.twins[*index])));
+    let ambiguous = survey.ambiguous.iter().map(|(_, ambiguous)| setup_error(topology, &survey.ports, ambiguous));
+    findings.extend(ambiguous);
+    findings.extend(survey.unmatched.iter().map(|side| alone(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
         if side.forward.stickiness.on {
@@ -112,7 +114,7 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
             survey.pairs.len()
         )));
     }
-    findings.extend(survey.left.iter().cloned().map(Finding::notes));
+    findings.extend(survey.untouched.iter().cloned().map(Finding::notes));
     findings
 }
 
@@ -196,7 +198,7 @@ fn turn(what: String, side: &PortRule<'_>, serving: &str, resting: &str) -> Find
 
 /// Twin rules of which nothing tells the pair: they block where there is no other pair, or where they serve one of its
 /// groups. A group that both ports share on purpose is in nobody's way.
-fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding {
+fn unpaired(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding {
     let serves = |group: &str| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
     if !survey.pairs.is_empty() && !survey.pairs.keys().any(|pair| serves(&pair.first) || serves(&pair.second)) {
         return Finding::notes(format!(
@@ -206,7 +208,7 @@ fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding 
         ));
     }
     let group = twin.live.forward.groups().next().unwrap_or(LIVE_GROUP);
-    turn(untold(topology, twin).to_string(), &twin.test, TEST_GROUP, group)
+    turn(why_unpaired(topology, twin).to_string(), &twin.test, TEST_GROUP, group)
 }
 
 /// A rule without a twin: it blocks where a flip would leave it behind.
