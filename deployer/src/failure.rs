@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use blue_green::asked::build_file::BuildFileError;
 use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::seen::names::OPTIONS;
 use blue_green::seen::setup_error::SetupError;
 use thiserror::Error;
 
 use crate::exit::Exit;
-use crate::options::in_options;
 use crate::refused::Refused;
 use crate::verbs::roll::failure::RollFailure;
 
@@ -48,7 +48,7 @@ pub enum Failure {
     #[error("the result cannot be printed ({0}); look at where standard output goes")]
     Output(io::Error),
     /// The load balancer is set up in a way that cannot be flipped, or is not there.
-    #[error("{}", in_options(&.0.to_string()))]
+    #[error("{}", .0.words(&OPTIONS))]
     SetupError(#[from] SetupError),
     /// The load balancer is not in a state in which this may be done.
     #[error("{0}")]

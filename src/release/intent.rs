@@ -113,7 +113,7 @@ fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result
     }
 }
 
-/// Why no pair holds what `PromoteTo` names: the group is there and nothing tells its partner, or it is not there.
+/// Why no pair holds what `PromoteTo` names: the group is there and nothing names its partner, or it is not there.
 fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> SetupError {
     let is_wanted =
         |group: &&TargetGroup| [&group.arn, &group.name].contains(&&wanted.to_owned()) || group.identifier() == Some(wanted);

@@ -1,6 +1,7 @@
 //! What is there: listeners, rules, twins, pairs of target groups, and what of it cannot be flipped.
 
 pub mod group;
+pub mod names;
 pub mod pair;
 pub mod pairing;
 pub mod ports;

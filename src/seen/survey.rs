@@ -56,7 +56,8 @@ impl<'a> Survey<'a> {
     }
 
     /// The port that is the counterpart of `port`.
-    fn counterpart(&self, port: u16) -> u16 {
+    #[must_use]
+    pub fn counterpart(&self, port: u16) -> u16 {
         let pair = self.ports.iter().find(|pair| pair.live == port || pair.test == port);
         pair.map_or(port, |pair| if pair.live == port { pair.test } else { pair.live })
     }
@@ -81,7 +82,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Why a rule that sends traffic to `group` cannot move with the group's pair, where there is such a rule: it has no
-    /// twin, or nothing says the pair of its twin. A flip would leave it behind.
+    /// twin, or nothing says the pair of its twin. A flip could not move it.
     #[must_use]
     pub fn cannot_move(&self, topology: &Topology, group: &str) -> Option<SetupError> {
         let sends = |twin: &Twin<'_>| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);

@@ -1,8 +1,10 @@
-//! The order of the house, read from the sources: which folder may know which, no circle between files, and no file that
-//! grows past a room's size. What a function may measure is clippy's (`clippy.toml`).
+//! The order of the house, read from the sources: which folder may know which, no circle between files, no file longer than
+//! a room, names of tests that fit a line, and every message in one file for a person to read. How long a function may be
+//! is clippy's (`clippy.toml`).
 #![expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 
 mod imports;
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -84,4 +86,34 @@ fn no_source_file_is_longer_than_a_room() {
         }
     }
     assert!(long.is_empty(), "expected at most {LONGEST} lines a file, found:\n{}", long.join("\n"));
+}
+
+#[test]
+fn a_test_is_named_in_under_70_characters() {
+    let long: Vec<String> = ["src", "functions", "deployer", "apps", "tests"]
+        .iter()
+        .flat_map(|folder| imports::files(&root().join(folder)))
+        .flat_map(|file| imports::tests(&file))
+        .filter(|name| name.len() >= 70)
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+/// `tests/messages.txt` holds every sentence that a person can meet. `BLESS=1` writes it, for a person to read through.
+#[test]
+fn every_message_is_in_one_file_for_a_person_to_read() {
+    let file = root().join("tests/messages.txt");
+    let now = messages::messages(&root(), &["src", "functions", "deployer", "tests/local-aws/src/demo"]);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&file, &now).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&file).unwrap();
+    let new: Vec<&str> = now.lines().filter(|line| !reviewed.lines().any(|known| known == *line)).collect();
+    let gone: Vec<&str> = reviewed.lines().filter(|line| !now.lines().any(|known| known == *line)).collect();
+    assert!(
+        now == reviewed,
+        "messages changed; read them, then write tests/messages.txt with BLESS=1\nnew:\n{}\ngone:\n{}",
+        new.join("\n"),
+        gone.join("\n")
+    );
 }

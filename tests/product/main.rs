@@ -8,5 +8,6 @@ mod faults;
 mod flip;
 mod kinds;
 mod policy;
+mod readme;
 mod roll;
 mod secrets;

@@ -131,7 +131,7 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
     };
     let pairs: Vec<&Pair> = found.pairs.keys().filter(mine).collect();
     match pairs.as_slice() {
-        // Its pair is gone: every rule is told.
+        // Its pair is gone: every rule is shown.
         [] if flip.rules > 0 => Some(all(&topology, &found)),
         [] => None,
         pairs => Some(states(&topology, &found, pairs)),

@@ -190,7 +190,7 @@ async fn opposite_flips_at_once_leave_live_what_the_last_one_made_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flips_at_once_that_name_no_group_leave_live_what_the_last_one_made_live() {
+async fn flips_at_once_that_name_no_group_keep_what_the_last_made_live() {
     play(|round, number| json!({ "ElbName": "shop", "Execution": format!("round-{round}-{number}") })).await;
 }
 
@@ -211,7 +211,7 @@ async fn a_retry_while_its_execution_still_flips_is_the_same_flip() {
 /// The second flip reads when the first has written the live rules and not yet the test rules: what it finds on the test
 /// port is what it wants there, and it does not write it. The first writes it afterwards.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flip_that_reads_between_the_writes_of_another_does_not_leave_the_rules_split() {
+async fn a_flip_that_reads_between_anothers_writes_splits_no_rules() {
     let mut crowd = Crowd::of(2).await;
     crowd.arena.reset().await;
     let flip = |number: usize, promote: &str| {

@@ -26,7 +26,7 @@ const STRUCK: usize = 200;
 const CALLS: usize = 46;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_faults_in_one_flip_end_in_one_flip_and_success_or_no_flip_and_failure() {
+async fn two_faults_in_one_flip_end_flipped_or_not_at_all() {
     let mut pairs = Vec::new();
     for first in 1..=CALLS / 2 {
         for second in first + 1..=CALLS {

@@ -14,7 +14,7 @@ use blue_green::seen::twins::PortRule;
 use serde::Serialize;
 
 use self::records::{LastFlip, Records};
-use self::version::{Fenced, Role, Version, table, version};
+use self::version::{Fenced, Role, Version, sides, table, version};
 use crate::args::ShowArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -132,10 +132,6 @@ impl fmt::Display for Status {
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }
-}
-
-fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s PortRule<'a>> {
-    survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]).chain(&survey.unmatched)
 }
 
 fn rule(topology: &Topology, side: &PortRule<'_>) -> Rule {

@@ -6,10 +6,10 @@ use blue_green::plan::labels::Running;
 use blue_green::release::fence::Fence;
 use blue_green::seen::group::{SERVICE, TargetGroup};
 use blue_green::seen::survey::Survey;
+use blue_green::seen::twins::PortRule;
 use comfy_table::{Cell, Color, Table};
 use serde::Serialize;
 
-use super::sides;
 use crate::fence::described;
 use crate::output;
 
@@ -137,4 +137,9 @@ pub fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &B
             since: fence.time.to_string(),
         }),
     }
+}
+
+/// Every rule that forwards, of live and test ports.
+pub fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s PortRule<'a>> {
+    survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]).chain(&survey.unmatched)
 }
