@@ -111,7 +111,7 @@ impl<'a> Flip<'a> {
                 Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
             };
             for looked in &looked {
-                self.invocation.look(&found, &looked.pair, &looked.member.view, Instant::now());
+                self.invocation.look(&looked.pair, &looked.member.view, Instant::now());
             }
             let decision = self.decide(&looked);
             if let Decision::Wait = decision
