@@ -71,8 +71,9 @@ impl Delivery {
         for (number, gate) in gates.iter().enumerate() {
             self.reached(Some(*gate)).await?;
             if number + 1 == gates.len() {
-                let look = At::By { role: self.role, action: Some("DescribeRules"), resource: None };
-                self.looks = (0..MANY).map(|_| self.gateway.pause_at(look.clone())).collect();
+                let look = |action| At::By { role: self.role, action: Some(action), resource: None };
+                let reads = ["DescribeRules", "DescribeTags"].into_iter().flat_map(|action| [action; MANY]);
+                self.looks = reads.map(|action| self.gateway.pause_at(look(action))).collect();
             }
             self.pass_one(*gate).await?;
         }
