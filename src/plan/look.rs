@@ -113,7 +113,7 @@ fn seen_rule(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, live: bool) 
         Serves::One(group) => pair.side(group),
         Serves::Mixed => None,
     };
-    Rule { live, serves, bound: rules::is_bound(topology, pair, rule) }
+    Rule { arn: rule.rule.id.arn().to_owned(), live, serves, bound: rules::is_bound(topology, pair, rule) }
 }
 
 fn shared(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<Refusal> {

@@ -68,6 +68,14 @@ impl Journal {
         Self::read(Side::BOTH.map(tags))
     }
 
+    /// Whether a job is closed on any group, also where no pair can be seen.
+    #[must_use]
+    pub fn closes(topology: &Topology, job: &Digest) -> bool {
+        let tags = topology.groups.values().flat_map(|group| &group.tags);
+        let closes = |record| matches!(record, Record::Closing(closing) if closing.job == *job);
+        tags.filter_map(|(key, value)| Record::parse(key, value)).any(closes)
+    }
+
     /// The pair's flip: the record with the highest generation. Where its job is closed, that outranks the phase, which a
     /// slow copy may have written anew.
     #[must_use]

@@ -11,3 +11,4 @@ mod policy;
 mod readme;
 mod roll;
 mod secrets;
+mod stories;

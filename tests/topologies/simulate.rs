@@ -121,7 +121,7 @@ fn turn(
     let looked = look(topology, &found, asked, asker, now)?;
     for Looked { pair, member } in &looked {
         invocation.waited(pair);
-        invocation.look(&found, pair, &member.view, clock);
+        invocation.look(pair, &member.view, clock);
     }
     let members: Vec<Member> = looked.iter().map(|looked| looked.member.clone()).collect();
     let memory: Vec<Memory> = looked.iter().map(|looked| invocation.of(&looked.pair)).collect();
@@ -143,7 +143,7 @@ fn remember(invocation: &mut Invocation, topology: &Topology, looked: &[Looked],
             Write::Tag { group, tags, .. } => invocation.tagged(topology, group, tags),
             Write::Untag { .. } => {}
             Write::Actions { rule, serves, .. } => {
-                invocation.wrote(pair, rule.arn(), phase == Phase::Live, serves, Some(clock));
+                invocation.wrote(pair, rule.arn(), pair.side(serves).unwrap(), Some(clock));
             }
         }
         if phase == Phase::Records {

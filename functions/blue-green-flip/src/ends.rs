@@ -102,7 +102,7 @@ pub fn setup(flip: &Flip<'_>, topology: &Topology, setup_error: SetupError) -> F
         return Failure::Unfinished { cause: Cause::Setup(setup_error), states };
     }
     let split = survey(topology, &flip.request.asked.ports).map(|survey| split(topology, &survey)).unwrap_or_default();
-    Failure::setup(setup_error, split)
+    Failure::NotMade { why: NotMade::Setup(setup_error), split, recorded: flip.is_closed(topology) }
 }
 
 /// How the rules are of the pairs in which this flip is in progress, as they were seen last.

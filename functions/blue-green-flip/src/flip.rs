@@ -8,8 +8,10 @@ use blue_green::plan::look::{Looked, look};
 use blue_green::plan::{Plan, compose};
 use blue_green::release::decide::{Memory, Row, Turn, Why};
 use blue_green::release::id::Digest;
+use blue_green::release::journal::Journal;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Report;
+use blue_green::report::not_made::NotMade;
 use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
 use jiff::{SignedDuration, Timestamp};
@@ -43,10 +45,10 @@ pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topolog
             Err(error) => break Err(flip.unreadable(error).await),
         };
         match flip.turn(reading).await {
-            Next::Look(pause) => tokio::time::sleep(pause).await,
+            Next::Look(pause) => tokio::time::sleep(pause.min(request.left())).await,
             Next::End(result) => break result,
         }
-        if request.is_late() {
+        if request.left().is_zero() {
             let cause = flip.failure.clone().map_or(Cause::Time, Cause::Aws);
             break Err(flip.stopped(cause).await);
         }
@@ -70,7 +72,7 @@ impl Flip<'_> {
                 Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
             };
             for looked in &looked {
-                self.invocation.look(&found, &looked.pair, &looked.member.view, Instant::now());
+                self.invocation.look(&looked.pair, &looked.member.view, Instant::now());
             }
             let decision = self.decide(&looked);
             if let Decision::Wait = decision
@@ -222,7 +224,7 @@ impl Flip<'_> {
         match error {
             ReadError::Setup(setup_error) => match self.seen.take() {
                 Some(topology) => ends::setup(self, &topology, setup_error),
-                None => setup_error.into(),
+                None => Failure::NotMade { why: NotMade::Setup(setup_error), split: Vec::new(), recorded: false },
             },
             ReadError::Aws(failure) => {
                 // Where the time ended while a write was tried, that is the reason, and not the look that had no time left.
@@ -243,11 +245,15 @@ impl Flip<'_> {
                 }
             }
         }
-        match (ends::states_in_progress(self), cause) {
-            (Some(states), cause) => Failure::Unfinished { cause, states },
-            (None, Cause::Aws(failure)) => Failure::Aws(failure),
-            (None, cause) => Failure::Unfinished { cause, states: Vec::new() },
+        match ends::states_in_progress(self) {
+            Some(states) => Failure::Unfinished { cause, states },
+            None => Failure::Stopped { cause, recorded: self.seen.as_ref().is_some_and(|seen| self.is_closed(seen)) },
         }
+    }
+
+    /// Whether this job is closed already: then a late copy of its event moves nothing.
+    pub fn is_closed(&self, seen: &Topology) -> bool {
+        Journal::closes(seen, &Digest::of(&self.request.asker.job))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::faults::arena::{Arena, Balancer};
 use crate::faults::deployer::{Build, PATIENT};
 use crate::faults::model::{End, Model, Request, Side};
 use crate::faults::rules::RuleState;
-use crate::faults::seed::random;
+use crate::faults::seed::{random, rounds};
 
 /// A kill in the middle: at which call, before or after it took effect.
 type Kill = Option<(usize, bool)>;
@@ -200,7 +200,7 @@ async fn play(arena: &mut Arena, steps: &[Step]) -> Result<(), String> {
 
 #[test]
 fn random_histories_end_as_the_reference_model_says() {
-    let cases = if std::env::var_os("LONG").is_some() { 2000 } else { 100 };
+    let cases = u32::try_from(rounds(100, 2000)).unwrap();
     let persistence = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/faults/histories.seeds"));
     let config = Config { cases, failure_persistence: Some(Box::new(persistence)), max_shrink_iters: 60, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
