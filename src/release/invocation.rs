@@ -9,7 +9,6 @@ use super::times::{BELIEVE, LOOKS};
 use super::view::{View, says};
 use crate::seen::pair::Pair;
 use crate::seen::side::Side;
-use crate::seen::survey::Survey;
 use crate::seen::topology::Topology;
 
 /// How often a rule write may be denied before it counts as one that cannot pass: IAM takes changes over with a delay.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::{Action, Rule as AwsRule, Tag};
 use blue_green::release::journal::{Journal, Tags};
-use blue_green::seen::topology::arn_tail;
+use blue_green::seen::group::arn_tail;
 use local_aws::lambda::Lambda;
 use local_aws::world::{Created, Pair, Rule, World, WorldOptions, path};
 use serde_json::json;
