@@ -11,10 +11,12 @@ use super::elb::read::ReadError;
 use super::failure::AwsFailure;
 use super::json::Json;
 use super::{codepipeline, ecs, elb};
+use crate::history::release::Release;
 use crate::history::rolls::{Brought, Rollout};
-use crate::history::{Release, flips, rolls, sequence};
+use crate::history::sequence::sequence;
+use crate::history::{flips, rolls};
 use crate::seen::ports::PortPair;
-use crate::seen::twins::survey;
+use crate::seen::survey::survey;
 
 /// How many actions of a pipeline are looked back through: about 50 releases.
 const ACTIONS: usize = 500;

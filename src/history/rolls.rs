@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::pipeline::{person, time};
-use super::{Outcome, Release, Way};
+use super::release::{Outcome, Release, Way};
 use crate::roll::definition::{TAG_OF, containers, name_of};
 use crate::roll::image::reference_of;
 use crate::roll::seen::{Definition, short};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, Release};
+use super::release::{Outcome, Release};
 
 /// All releases, the newest first, each with its end. Those that were made come in as [`Outcome::Live`].
 #[must_use]
@@ -41,7 +41,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
-    use crate::history::Way;
+    use crate::history::release::Way;
 
     fn release(what: &str, minute: i64, version: &str, by: &str, outcome: Outcome) -> Release {
         Release {

@@ -9,5 +9,7 @@ mod flip;
 mod history;
 mod kinds;
 mod policy;
+mod readme;
 mod roll;
 mod secrets;
+mod stories;

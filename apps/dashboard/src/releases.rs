@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use blue_green::asked::parameters::is_load_balancer_name;
 use blue_green::aws::history::{History, Places};
-use blue_green::history::{Outcome, Release, Way, sequence};
+use blue_green::history::release::{Outcome, Release, Way};
+use blue_green::history::sequence::sequence;
 use blue_green::seen::ports;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 
 use crate::asks::Asks;
 use crate::board::Board;
@@ -24,10 +23,12 @@ use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::store::{Shared, Store};
-use crate::web::{App, Door, OAuth, page_cache, router};
+use crate::web::{App, Door, OAuth, Renderers, page_cache, router};
 use crate::{Arguments, Role, follow};
 
-/// Threads that read the disk and render pages: each keeps memory of its own, and more than these do not make it faster.
+/// Threads that render pages.
+const RENDERERS: usize = 2;
+/// Threads that read and write the disk: each keeps memory of its own, and more than these do not make it faster.
 const BLOCKING: usize = 8;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -139,7 +140,7 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         member_for: settings.member_for,
         https: settings.public_url.scheme() == "https",
         pages: page_cache(),
-        rendering: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
+        renderers: Renderers::start(RENDERERS)?,
         answered: Default::default(),
     };
     let shares = store.shared().is_some();

@@ -1,12 +1,14 @@
 //! `deployer history`: who released what when, how long it was live, who took it back.
 
 use blue_green::aws::history::Places;
-use blue_green::history::{Outcome, Release, span};
+use blue_green::history::release::{Outcome, Release, Way};
+use blue_green::history::span;
 use comfy_table::{Cell, Color};
 use jiff::Timestamp;
 
 use crate::args::HistoryArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 
@@ -41,8 +43,8 @@ fn table(releases: &[Release], now: Timestamp) -> comfy_table::Table {
     let none = || "-".to_owned();
     for release in releases {
         let how = match release.way {
-            blue_green::history::Way::Flip => format!("flip to {}", release.place),
-            blue_green::history::Way::Roll => format!("roll to {}", release.place),
+            Way::Flip => format!("flip to {}", release.place),
+            Way::Roll => format!("roll to {}", release.place),
         };
         let afterwards = Cell::new(release.afterwards());
         let afterwards = match release.outcome {

@@ -4,10 +4,12 @@ mod answer;
 mod api;
 mod entry;
 mod layers;
+mod local;
 mod metrics;
 mod packed;
 mod pages;
 mod releases;
+mod renderers;
 mod sign_in;
 
 use std::sync::Arc;
@@ -20,7 +22,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
-use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
 use crate::asks::Asks;
@@ -55,6 +56,7 @@ pub struct Door {
     pub members: Members,
 }
 
+pub use renderers::Renderers;
 pub use sign_in::OAuth;
 
 /// What the handlers share.
@@ -85,8 +87,8 @@ pub struct App {
     pub https: bool,
     /// Pages that were just rendered, without what is somebody's own.
     pub pages: PageCache,
-    /// How many pages are rendered at once: as many as there are cores, since each takes some megabytes while it is made.
-    pub rendering: Semaphore,
+    /// Who renders them.
+    pub renderers: Renderers,
     /// Requests that were answered.
     pub answered: AtomicU64,
 }

@@ -12,10 +12,13 @@ use serde::Deserialize;
 use super::App;
 use super::answer::{Message, wants_json};
 use super::entry::Visitor;
+use super::local::local;
 use super::packed::Packed;
-use super::sign_in::local;
 use crate::figures::{Figure, figures};
 use crate::view::{Cell, Filter, Matrix, Stage, matrix, since};
+
+/// About so many bytes is a line of the table long.
+const LINE: usize = 3_000;
 
 /// A line above the page.
 pub struct Notice {
@@ -105,11 +108,7 @@ pub async fn board(State(app): State<Arc<App>>, visitor: Visitor, Query(filter):
 async fn page(app: &Arc<App>, visitor: &Visitor, filter: Filter, gzip: bool) -> Result<Response, String> {
     let beginning = top(app, visitor, "", filter.address(), Timestamp::now()).map_err(|error| error.to_string())?;
     let (sharing, key) = (app.clone(), filter.clone());
-    // Rendering takes long enough to be in the way of others on this thread.
-    let render = async {
-        let _one_of_few = app.rendering.acquire().await.map_err(|error| error.to_string())?;
-        tokio::task::spawn_blocking(move || render(&sharing, &key)).await.map_err(|error| error.to_string())?
-    };
+    let render = async { app.renderers.run(move || render(&sharing, &key)).await? };
     let rest = app.pages.try_get_with(filter, render).await.map_err(|error: Arc<String>| error.to_string())?;
     let html = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let vary = (header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
@@ -134,8 +133,10 @@ fn render(app: &App, filter: &Filter) -> Result<Arc<Packed>, String> {
     let matrix = matrix(&snapshot, &order, filter, app.ages, Timestamp::now());
     let width = 2 + matrix.columns.len() + usize::from(matrix.has_releases) + usize::from(matrix.has_hotfixes);
     let orders = filter.orders(&matrix.columns);
-    let html = Board { filter, orders, matrix: &matrix, waiting: snapshot.waiting.len(), width }.render();
-    Packed::new(&html.map_err(|error| error.to_string())?).map(Arc::new).map_err(|error| error.to_string())
+    let mut html = String::with_capacity(matrix.shown * LINE + 10_000);
+    let board = Board { filter, orders, matrix: &matrix, waiting: snapshot.waiting.len(), width };
+    board.render_into(&mut html).map_err(|error| error.to_string())?;
+    Packed::new(&html).map(Arc::new).map_err(|error| error.to_string())
 }
 
 /// The page could not be made.

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use blue_green::history::{Outcome, Release, Way, span};
+use blue_green::history::release::{Outcome, Release, Way};
+use blue_green::history::span;
 use jiff::Timestamp;
 use serde_json::json;
 
