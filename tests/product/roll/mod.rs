@@ -1,11 +1,16 @@
 //! `deployer roll` against the local AWS: real processes behind the tasks, real HTTP through the load balancer.
 
 mod back;
+mod complaints;
 mod deploys;
 mod fails;
 mod peers;
+mod shells;
 pub mod stage;
 mod sweep;
+mod tasks;
+pub mod terminal;
 mod verbs;
+mod waiting;
 
 use stage::Stage;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::roll::before::good;
 use blue_green::roll::definition::{pin, unpinned};
 use blue_green::roll::judge::Verdict;
 use blue_green::roll::plan::{Plan, Target};
@@ -41,21 +42,14 @@ pub struct Before {
 }
 
 impl Before {
-    /// From the records of a service, the newest first; without them, by what the service runs while nothing rolls.
+    /// Reads it.
     ///
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn read(session: &Session, service: &Service, records: Option<&[Record]>) -> Result<Self, AwsFailure> {
-        let good = match records {
-            Some(records) => {
-                let arn = records.iter().find(|record| record.status == "SUCCESSFUL").map(|record| record.target.clone());
-                session.services().revisions(arn.as_slice()).await?.into_iter().next()
-            }
-            None => {
-                let done = service.deployments.iter().find(|deployment| deployment.rollout == "COMPLETED");
-                done.map(|done| Revision { definition: done.definition.clone(), ..Revision::default() })
-            }
-        };
+        let Some(known) = good(service, records) else { return Ok(Self::default()) };
+        let read = session.services().revisions(known.revision.as_slice()).await?.into_iter().next();
+        let good = read.or(known.definition.map(|definition| Revision { definition, ..Revision::default() }));
         Ok(Self { good })
     }
 }

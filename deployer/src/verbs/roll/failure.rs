@@ -111,6 +111,9 @@ pub enum RollFailure {
     /// A one-off task failed.
     #[error("{0}")]
     Task(String),
+    /// Time is up, and a one-off task still runs.
+    #[error("{0}")]
+    StillRuns(String),
     /// A file of results cannot be written.
     #[error("{file} cannot be written ({reason}); the roll itself is as it was said")]
     Results {
@@ -130,7 +133,7 @@ impl RollFailure {
             Self::Blocked(_) | Self::Refused(_) => Exit::Refused,
             Self::RolledBack { .. } => Exit::RolledBack,
             Self::Mixed { .. } | Self::Superseded { .. } => Exit::Mixed,
-            Self::Rolling { .. } => Exit::Rolling,
+            Self::Rolling { .. } | Self::StillRuns(_) => Exit::Rolling,
             Self::Blind { source, .. } => match source.class {
                 Class::Permission => Exit::Permission,
                 Class::Transient | Class::NotFound | Class::Permanent => Exit::Unavailable,

@@ -56,7 +56,7 @@ pub async fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let ended = interrupts.unless(to_its_end(&session, &cluster, &task, until)).await;
     let done = match ended {
         Ok(Some(task)) => result(&session, &definition, &task, &container).await,
-        Ok(None) => Err(RollFailure::Task(format!(
+        Ok(None) => Err(RollFailure::StillRuns(format!(
             "time is up after {} s, and task {} still runs; see it with: aws ecs describe-tasks --cluster {cluster} --tasks {}, stop it with: aws ecs stop-task --cluster {cluster} --task {}",
             args.timeout.as_secs(), task.id(), task.id(), task.id()
         ))

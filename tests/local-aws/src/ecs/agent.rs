@@ -82,6 +82,14 @@ impl Agent {
         Ok(false)
     }
 
+    /// Tells ECS that Spot takes a task's capacity back.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn interrupt(&self, cluster: &str, task: &str) -> Result<()> {
+        self.tools.tell(cluster, task, "INTERRUPTED", None, &[]).await
+    }
+
     fn start(&self, plan: Plan, owner: &Owner, moved: impl Fn() + Send + Sync + 'static) {
         let (arn, stop) = (plan.arn.clone(), self.ends.child_token());
         lock(&self.running).insert(arn.clone(), Running { owner: owner.clone(), phase: Phase::Starting, stop: stop.clone() });

@@ -87,6 +87,16 @@ impl Runner {
         services.into_iter().for_each(|owner| self.changed(owner));
     }
 
+    /// Takes a task's capacity back, as Fargate Spot does.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn spot_takes_back(&self, cluster: &str, task: &str) -> Result<()> {
+        self.0.agent.interrupt(cluster, task).await?;
+        self.tasks_changed(cluster);
+        Ok(())
+    }
+
     /// The answer of Application Auto Scaling.
     pub(crate) fn scaling(&self, request: &Request) -> Value {
         self.0.scaling.answer(request)
