@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::verbs::notify::NotifyArgs;
 use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
@@ -28,6 +29,7 @@ Examples:
   deployer unfence --elb shop
   deployer close-flip --elb shop
   deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
+  deployer notify slack --result result.json
 
 Environment:
   ELB_NAME                           the load balancer (--elb)
@@ -81,7 +83,12 @@ pub fn read() -> Asked {
 
 /// A missing option may be given by its variable as well.
 fn with_variable(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::MissingRequiredArgument {
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing)) => missing.join(" "),
+        Some(ContextValue::String(missing)) => missing.clone(),
+        _ => String::new(),
+    };
+    if error.kind() == ErrorKind::MissingRequiredArgument && missing.contains("--elb") {
         let tip = ["or set the variable ELB_NAME to the load balancer's name".to_owned().into()].to_vec();
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
     }
@@ -103,6 +110,8 @@ pub enum Verb {
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
     Roll(RollArgs),
+    /// Tell people how a roll, a release, a flip or a build ended
+    Notify(NotifyArgs),
 }
 
 /// Which load balancer, and how long to try.

@@ -9,6 +9,7 @@ pub mod elb;
 pub mod failure;
 pub mod json;
 pub mod scaling;
+pub mod scheduler;
 
 use std::time::Duration;
 

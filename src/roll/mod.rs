@@ -13,5 +13,6 @@ pub mod evidence;
 pub mod image;
 pub mod judge;
 pub mod plan;
+pub mod release;
 pub mod seen;
 pub mod template;

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod close_flip;
 pub mod doctor;
+pub mod notify;
 pub mod plan;
 pub mod roll;
 pub mod status;

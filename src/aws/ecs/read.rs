@@ -118,9 +118,17 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`], but no lacking permission.
     pub async fn records(&self, service: &Service) -> Result<Option<Vec<Record>>, AwsFailure> {
+        allowed(self.recorded(service).await)
+    }
+
+    /// The service deployments, the newest first.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn recorded(&self, service: &Service) -> Result<Vec<Record>, AwsFailure> {
         let parameters = json!({ "cluster": service.cluster, "service": service.name, "maxResults": HISTORY });
-        let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", HISTORY).await;
-        allowed(rows.map(|rows| rows.iter().map(parse::record).collect()))
+        let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", HISTORY).await?;
+        Ok(rows.iter().map(parse::record).collect())
     }
 
     /// Everything that ECS says of service deployments; none where they may not be read.
@@ -187,7 +195,7 @@ impl Reader {
     }
 
     /// A list in all of its pages, up to `most` items.
-    async fn all(
+    pub(super) async fn all(
         &self,
         action: &'static str,
         resource: &str,

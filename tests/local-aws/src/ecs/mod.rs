@@ -87,6 +87,11 @@ impl Runner {
         services.into_iter().for_each(|owner| self.changed(owner));
     }
 
+    /// Kills a container of a healthy task of a service, as the kernel does where memory runs out. Whether there was one.
+    pub fn crash(&self, cluster: &str, service: &str) -> bool {
+        self.0.agent.crash(&(cluster.to_owned(), Some(service.to_owned())))
+    }
+
     /// Takes a task's capacity back, as Fargate Spot does.
     ///
     /// # Errors

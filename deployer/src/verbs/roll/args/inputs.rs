@@ -165,3 +165,12 @@ pub fn wait(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().ok().filter(|seconds| (1..=172_800).contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 1 to 172800".to_owned())
 }
+
+/// `--release ID`.
+///
+/// # Errors
+/// What was expected.
+pub fn id(text: &str) -> Result<String, String> {
+    let legal = blue_green::roll::release::journal::is_id(text);
+    legal.then(|| text.to_owned()).ok_or_else(|| "expected 1 to 128 letters, digits, spaces and + - = . _ : / @".to_owned())
+}

@@ -9,7 +9,7 @@ use blue_green::roll::image::NewImage;
 use clap::{Args, Subcommand};
 
 pub use self::inputs::{Cluster, OnFailure, Place, Results, Source, Waiting};
-use self::inputs::{image, set, wait};
+use self::inputs::{id, image, set, wait};
 
 const HELP: &str = "\
 Renders a task definition, registers it, makes the service run it, and waits until ECS says that this very deployment was \
@@ -23,6 +23,8 @@ Examples:
   deployer roll back   --cluster main --service web
   deployer roll run    --cluster main --service web --container app -- ./manage.py migrate
   deployer roll exec   --cluster main --service web
+  deployer roll release --release $CI_PIPELINE_ID --set tag=$TAG
+  deployer roll status  --release $CI_PIPELINE_ID
 
 Environment:
   ECS_CLUSTER, AWS_ECS_CLUSTER_NAME   the cluster (--cluster)
@@ -63,6 +65,8 @@ pub enum RollVerb {
     Plan(PlanArgs),
     /// Register, update, wait, judge, and undo what fails
     Deploy(DeployArgs),
+    /// Roll several services out as one release: all new, or all as before
+    Release(ReleaseArgs),
     /// Wait for a deployment that is under way
     Wait(WaitArgs),
     /// Show what runs, what rolls and what failed last
@@ -138,6 +142,37 @@ pub struct DeployArgs {
     pub waiting: Waiting,
 }
 
+/// Arguments of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// What belongs to the release
+    #[arg(long, value_name = "FILE", default_value = "release.yml")]
+    pub file: PathBuf,
+    /// The release's id: the same one again goes on with it, or finishes its undo
+    #[arg(long, value_name = "ID", value_parser = id)]
+    pub release: String,
+    /// A value for the file
+    #[arg(long, value_name = "NAME=VALUE", value_parser = set)]
+    pub set: Vec<(String, String)>,
+    /// These members alone; not in production
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Take the release back, also where it was made
+    #[arg(long)]
+    pub undo: bool,
+    /// Show what it would do; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Begin although this other release has not ended
+    #[arg(long, value_name = "ID", value_parser = id)]
+    pub give_up: Option<String>,
+    /// How long the release may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = wait)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub results: Results,
+}
+
 /// Arguments of `wait`.
 #[derive(Debug, Args)]
 pub struct WaitArgs {
@@ -158,6 +193,12 @@ pub struct StatusArgs {
     /// The services [default: all of the cluster]
     #[arg(long = "service", value_name = "NAME,...", value_delimiter = ',')]
     pub services: Vec<String>,
+    /// Show where this release is, instead
+    #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "services")]
+    pub release: Option<String>,
+    /// What belongs to the release
+    #[arg(long, value_name = "FILE", default_value = "release.yml", requires = "release")]
+    pub file: PathBuf,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
