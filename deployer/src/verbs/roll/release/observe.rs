@@ -115,7 +115,12 @@ async fn of_other(session: &Session, member: &Member, id: &str) -> Result<Observ
     let reader = session.services();
     let family = member.family.as_deref().unwrap_or_default();
     let newest = reader.newest(family, REVISIONS).await?;
-    let mut base = newest.first().cloned().ok_or_else(|| {
+    // Of a one-off task: what ran, or was registered by somebody else; not what a release registered that failed.
+    let ran = |definition: &&Definition| {
+        let entry = Entry::read(&definition.tags);
+        member.kind != Kind::Task || entry.is_none_or(|entry| entry.ran.is_some_and(|ran| ran.code == Some(0)))
+    };
+    let mut base = newest.iter().find(ran).or(newest.first()).cloned().ok_or_else(|| {
         Failure::Usage(format!(
             "{} {}: there is no active task definition of the family {family}; check `definition`",
             member.kind.word(),
