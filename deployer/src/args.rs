@@ -10,6 +10,7 @@ use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
+use clap_complete::Shell;
 
 const ABOUT: &str = "\
 Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
@@ -112,6 +113,8 @@ pub enum Verb {
     Roll(RollArgs),
     /// Tell people how a roll, a release, a flip or a build ended
     Notify(NotifyArgs),
+    /// Print completions for a shell, such as: deployer completions bash > /etc/bash_completion.d/deployer
+    Completions(CompletionsArgs),
 }
 
 /// Which load balancer, and how long to try.
@@ -241,6 +244,14 @@ pub struct CloseFlipArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
 }
 
 /// A value that a build system may set to nothing: an empty one counts as none.

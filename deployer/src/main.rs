@@ -6,10 +6,10 @@
 
 mod args;
 mod exit;
+mod failure;
 mod fence;
 mod fix;
 mod interrupts;
-mod options;
 mod output;
 mod progress;
 mod refused;
@@ -19,7 +19,7 @@ mod verbs;
 use std::process::ExitCode;
 
 use args::{Asked, Verb};
-use verbs::{build, close_flip, doctor, notify, plan, roll, status, unfence};
+use verbs::{build, close_flip, completions, doctor, notify, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
         Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
         Asked::Verb(Verb::Notify(args)) => notify::run(args).await,
+        Asked::Verb(Verb::Completions(args)) => completions::run(args),
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

@@ -16,7 +16,7 @@ use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Clients, and how long they are given.
 pub struct Session {

@@ -8,5 +8,7 @@ mod faults;
 mod flip;
 mod kinds;
 mod policy;
+mod readme;
 mod roll;
 mod secrets;
+mod stories;

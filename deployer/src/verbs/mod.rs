@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod close_flip;
+pub mod completions;
 pub mod doctor;
 pub mod notify;
 pub mod plan;

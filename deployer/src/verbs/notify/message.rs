@@ -34,10 +34,16 @@ impl Message {
     fn release(result: &Value) -> Self {
         let (release, outcome) = (text(result, "release"), text(result, "outcome"));
         let rows = result["members"].as_array().into_iter().flatten();
-        let row = |row: &Value| format!("{} {} → {}: {}", text(row, "name"), text(row, "from"), text(row, "to"), text(row, "state"));
+        let row =
+            |row: &Value| format!("{} {} → {}: {}", text(row, "name"), text(row, "from"), text(row, "to"), text(row, "state"));
         let members = rows.map(row).collect::<Vec<_>>().join("\n");
         let facts = vec![("where", text(result, "cluster")), ("members", members), ("took", seconds(result))];
-        Self { title: format!("Release {release}: {}", words(&outcome)), good: is_good(&outcome), facts, reason: text(result, "reason") }
+        Self {
+            title: format!("Release {release}: {}", words(&outcome)),
+            good: is_good(&outcome),
+            facts,
+            reason: text(result, "reason"),
+        }
     }
 
     fn roll(result: &Value) -> Self {
@@ -139,9 +145,15 @@ mod tests {
         let result = json!({ "service": "main/web", "outcome": "rolled-back", "from": "web:41", "to": "web:42", "seconds": 68,
             "reason": "3 of its tasks <failed>", "exit": 6 });
         let text = shown(&result);
-        for part in ["main/web: failed, and what ran before runs again", "from: web:41", "to: web:42", "&lt;failed&gt;", "by ada",
-            "<https://ci/1?a=1&amp;b=2|the job>", ":x:"]
-        {
+        for part in [
+            "main/web: failed, and what ran before runs again",
+            "from: web:41",
+            "to: web:42",
+            "&lt;failed&gt;",
+            "by ada",
+            "<https://ci/1?a=1&amp;b=2|the job>",
+            ":x:",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }

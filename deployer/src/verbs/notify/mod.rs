@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use self::message::Message;
 use self::origin::Origin;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 
 const HELP: &str = "\

@@ -43,12 +43,8 @@ mod tests {
     fn every_ci_system_says_who_and_where() {
         let pair = |by: &str, job: &str| (by.to_owned(), job.to_owned());
         assert_eq!(read(&[("GITLAB_USER_LOGIN", "a"), ("CI_JOB_URL", "https://g/j/1")]), pair("a", "https://g/j/1"));
-        let github = [
-            ("GITHUB_ACTOR", "b"),
-            ("GITHUB_SERVER_URL", "https://h"),
-            ("GITHUB_REPOSITORY", "o/r"),
-            ("GITHUB_RUN_ID", "7"),
-        ];
+        let github =
+            [("GITHUB_ACTOR", "b"), ("GITHUB_SERVER_URL", "https://h"), ("GITHUB_REPOSITORY", "o/r"), ("GITHUB_RUN_ID", "7")];
         assert_eq!(read(&github), pair("b", "https://h/o/r/actions/runs/7"));
         let bitbucket = [("BITBUCKET_GIT_HTTP_ORIGIN", "https://b/o/r"), ("BITBUCKET_BUILD_NUMBER", "9")];
         assert_eq!(read(&bitbucket), pair("", "https://b/o/r/pipelines/results/9"));

@@ -26,7 +26,7 @@ pub(super) async fn play(screen: &Screen, world: &World, registry: &Registry) ->
     let folder = tempfile::tempdir()?;
     let file = release_yml(&repository);
     std::fs::write(folder.path().join("release.yml"), &file)?;
-    screen.tell("release.yml", "what goes together");
+    screen.tell("you", "write release.yml:");
     screen.quote(&file.lines().map(str::to_owned).collect::<Vec<_>>());
     let mut wrong = Vec::new();
 
@@ -53,9 +53,8 @@ async fn push(registry: &Registry, version: &str, bad: Option<&str>) -> Result<(
 }
 
 fn release_yml(repository: &str) -> String {
-    let member = |name: &str, suffix: &str| {
-        format!("  - {{name: {name}, images: {{{name}: \"{repository}:${{tag}}{suffix}\"}}}}\n")
-    };
+    let member =
+        |name: &str, suffix: &str| format!("  - {{name: {name}, images: {{{name}: \"{repository}:${{tag}}{suffix}\"}}}}\n");
     let services: String = OTHERS.iter().map(|name| member(name, &format!("-{name}"))).collect();
     format!(
         "cluster: {CLUSTER}\nservices:\n{}{services}tasks:\n  - {{name: {TASK}, definition: {TASK}, like: {SERVICE}, after: services, images: {{{TASK}: \"{repository}:${{tag}}-{TASK}\"}}}}\ntogether: [[indexer, {TASK}]]\n",

@@ -32,8 +32,7 @@ pub(super) async fn create(world: &World, (name, desired): (&str, i32), image: &
 /// A task definition of one container, which prints to CloudWatch Logs: its ARN.
 pub(super) async fn define(world: &World, name: &str, image: &str) -> Result<String> {
     let group = format!("/ecs/{name}");
-    let options =
-        [("awslogs-group", group.as_str()), ("awslogs-region", crate::world::REGION), ("awslogs-stream-prefix", name)];
+    let options = [("awslogs-group", group.as_str()), ("awslogs-region", crate::world::REGION), ("awslogs-stream-prefix", name)];
     let mut logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs);
     for (name, value) in options {
         logs = logs.options(name, value);

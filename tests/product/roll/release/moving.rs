@@ -30,7 +30,7 @@ async fn move_tags(bundle: &Bundle, version: &str) {
 }
 
 #[tokio::test]
-async fn a_forced_deployment_reads_the_tags_again_and_their_digests_are_written_down() {
+async fn a_forced_deployment_reads_the_tags_and_their_digests_are_kept() {
     let bundle = latest().await;
     move_tags(&bundle, "second").await;
     bundle.release("2", "latest", &[]).await.ended(0, &["release 2 is made", "deployed second"]);

@@ -7,7 +7,7 @@ use blue_green::roll::image::NewImage;
 use blue_green::roll::template::is_name;
 use clap::{Args, ValueEnum};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Which cluster.
 #[derive(Clone, Debug, Args)]

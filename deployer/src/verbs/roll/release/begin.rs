@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::roll::definition::{check, containers, drop_stale_tags, name_of, pin, same, set_tags, tags, unpinned};
+use blue_green::roll::definition::{check, containers, name_of, same, set_tags, tags};
 use blue_green::roll::image::{NewImage, Reference, put, reference_of};
+use blue_green::roll::pins::{drop_stale_tags, pin, unpinned};
 use blue_green::roll::release::course::Refused;
 use blue_green::roll::release::journal::{DIGEST_OF, ENDED, End, Entry, Kind, member as named};
 use blue_green::roll::release::parts::{Rules, whole};
@@ -13,8 +14,8 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::file::{Member, Release};
-use super::observe::{Observed, family, observe};
-use crate::exit::Failure;
+use super::observe::{Observed, REVISIONS, family, is_open, observe};
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 use crate::verbs::roll::failure::RollFailure;
@@ -221,10 +222,10 @@ async fn register_one(session: &Session, document: &Value, entry: &Entry) -> Res
 async fn claim(session: &Session, family: &str, own: &Definition, ids: &[&str]) -> Result<Option<String>, Failure> {
     let number = |definition: &Definition| definition.described["revision"].as_u64();
     let time = |definition: &Definition| definition.described["registeredAt"].as_f64().unwrap_or_default();
-    let newest = session.services().newest(family, 5).await?;
+    let newest = session.services().newest(family, REVISIONS).await?;
     let other = newest.iter().filter(|other| number(other) < number(own) && time(own) - time(other) < CLAIM).find_map(|other| {
         let entry = Entry::read(&other.tags)?;
-        (!ids.contains(&entry.release.as_str()) && entry.undo.is_none() && entry.ended.is_none()).then_some(entry.release)
+        (!ids.contains(&entry.release.as_str()) && entry.undo.is_none() && is_open(&newest, &entry)).then_some(entry.release)
     });
     Ok(other)
 }

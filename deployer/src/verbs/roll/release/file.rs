@@ -10,7 +10,7 @@ use blue_green::roll::template::fill;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// What is released.
 #[derive(Debug)]

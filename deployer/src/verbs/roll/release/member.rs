@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::roll::definition::{pin, set_tags, tags, unpinned};
+use blue_green::roll::definition::{set_tags, tags};
+use blue_green::roll::pins::{pin, unpinned};
 use blue_green::roll::release::journal::Entry;
 use blue_green::roll::release::place::{self, Look, Place};
 use blue_green::roll::seen::{Record, Revision, Service, Task, short};
 
 use super::observe::{Observed, ServiceSeen, names, records};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

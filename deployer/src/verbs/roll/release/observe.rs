@@ -10,12 +10,12 @@ use blue_green::roll::seen::{Definition, Record, Revision, Service, short};
 use futures::future::try_join_all;
 
 use super::file::{Member, Release};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::session::Session;
 use crate::verbs::roll::failure::RollFailure;
 
 /// How many of a family's newest revisions are looked at for what a release registered.
-const REVISIONS: usize = 10;
+pub const REVISIONS: usize = 10;
 /// How many of the newest service deployments are looked at.
 pub const RECORDS: usize = 20;
 /// What a service deployment that is under way can be.
@@ -259,8 +259,16 @@ impl Observed {
             Some(undone) => of_copy(undone)?,
             None => entry,
         };
-        (entry.ended.is_none() && !ids.contains(&entry.release.as_str())).then_some(entry.release)
+        (!ids.contains(&entry.release.as_str()) && is_open(&self.newest, &entry)).then_some(entry.release)
     }
+}
+
+/// Whether the release of an entry has not ended in this family: its newest revision says so, which an earlier attempt, or a call
+/// that was made twice, has left behind others.
+pub fn is_open(newest: &[Definition], entry: &Entry) -> bool {
+    let mut all = newest.iter().filter_map(|definition| Entry::read(&definition.tags));
+    let last = all.find(|other| other.release == entry.release && other.undo.is_none());
+    last.as_ref().unwrap_or(entry).ended.is_none()
 }
 
 /// What a schedule names. One that names a family without a revision was not pointed yet.

@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::member::{Member, word};
 use super::observe::Observed;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::verbs::roll::args::Results;
 use crate::verbs::roll::outcome;

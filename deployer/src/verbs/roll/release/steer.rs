@@ -12,7 +12,7 @@ use blue_green::roll::seen::{Task, short};
 
 use super::member::{Member, back, look_at_schedule, look_at_service, told};
 use super::observe::Observed;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 
