@@ -5,6 +5,7 @@
 //! again, until the job can be answered ([`report`]). All of it is pure; all I/O is in `aws` (feature `aws`).
 
 pub mod asked;
+pub mod history;
 pub mod plan;
 pub mod release;
 pub mod report;

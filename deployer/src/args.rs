@@ -27,6 +27,7 @@ Examples:
   deployer status --elb shop
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
+  deployer history --pipeline shop --elb shop --service main/web
   deployer unfence --elb shop
   deployer close-flip --elb shop
   deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
@@ -101,6 +102,8 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
 pub enum Verb {
     /// Show which version is on which port, its image and health, tags that disagree, the fence and the last flip
     Status(ShowArgs),
+    /// Show who released what when, how long it was live, and who took it back
+    History(HistoryArgs),
     /// Show exactly what a flip would write, and what would block it; write nothing
     Plan(PlanArgs),
     /// Show what keeps this load balancer from being flipped, each with the command that fixes it
@@ -193,6 +196,33 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
+/// Arguments of `history`: where releases are looked for.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("places").required(true).multiple(true).args(["pipelines", "elbs", "services"])))]
+pub struct HistoryArgs {
+    /// A pipeline, whose flips and approvals are shown; several comma-separated
+    #[arg(long = "pipeline", env = "PIPELINE_NAME", value_name = "NAME,...", value_delimiter = ',')]
+    pub pipelines: Vec<String>,
+    /// A load balancer, whose records of flips are shown; several comma-separated
+    #[arg(long = "elb", env = "ELB_NAME", value_name = "NAME,...", value_delimiter = ',', value_parser = load_balancer)]
+    pub elbs: Vec<String>,
+    /// A service, whose rolling updates are shown; several comma-separated
+    #[arg(long = "service", value_name = "CLUSTER/SERVICE,...", value_delimiter = ',', value_parser = service)]
+    pub services: Vec<(String, String)>,
+    /// Live ports and the test ports that rehearse them
+    #[arg(long, value_name = "LIVE:TEST,...", default_value = "80:8080,443:8443", value_parser = port_pairs)]
+    pub ports: Ports,
+    /// How many releases are shown, the newest first
+    #[arg(long, value_name = "COUNT", default_value = "20")]
+    pub limit: usize,
+    /// How long AWS calls are tried, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = time)]
+    pub timeout: Duration,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `plan`: what the flip would be asked for.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -273,6 +303,11 @@ impl Execution {
 fn load_balancer(text: &str) -> Result<String, String> {
     let right = is_load_balancer_name(text).then(|| text.to_owned());
     right.ok_or_else(|| "expected a load balancer's name: 1 to 32 letters, digits and hyphens".to_owned())
+}
+
+fn service(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('/').filter(|(cluster, name)| !cluster.is_empty() && !name.is_empty() && !name.contains('/'));
+    parts.map(|(cluster, name)| (cluster.to_owned(), name.to_owned())).ok_or_else(|| "expected CLUSTER/SERVICE".to_owned())
 }
 
 fn port_pairs(text: &str) -> Result<Ports, String> {

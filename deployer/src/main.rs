@@ -19,7 +19,7 @@ mod verbs;
 use std::process::ExitCode;
 
 use args::{Asked, Verb};
-use verbs::{build, close_flip, completions, doctor, notify, plan, roll, status, unfence};
+use verbs::{build, close_flip, completions, doctor, history, notify, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
     let done = match &asked {
         Asked::Build(args) => build::run(args).await,
         Asked::Verb(Verb::Status(args)) => status::run(args).await,
+        Asked::Verb(Verb::History(args)) => history::run(args).await,
         Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,

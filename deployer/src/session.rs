@@ -13,6 +13,7 @@ use blue_green::aws::elb::exposure::{Exposure, exposure};
 use blue_green::aws::elb::read::Reader;
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
+use blue_green::aws::history::History;
 use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
 
@@ -66,6 +67,12 @@ impl Session {
     #[must_use]
     pub fn services(&self) -> ecs::Reader {
         ecs::Reader::new(self.json(), self.caller(self.timeout))
+    }
+
+    /// Reads what was released.
+    #[must_use]
+    pub fn history(&self) -> History {
+        History::new(&self.config)
     }
 
     /// Changes services; its time begins now.

@@ -41,6 +41,9 @@ pub struct Service {
 
 /// Amazon ECS.
 pub const ECS: Service = Service { host: "ecs", signing: "ecs", id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
+/// AWS CodePipeline.
+pub const CODEPIPELINE: Service =
+    Service { host: "codepipeline", signing: "codepipeline", id: "CodePipeline", target: "CodePipeline_20150709" };
 /// Amazon ECR.
 pub const ECR: Service = Service { host: "api.ecr", signing: "ecr", id: "ECR", target: "AmazonEC2ContainerRegistry_V20150921" };
 /// Amazon CloudWatch Logs.

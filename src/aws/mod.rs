@@ -1,12 +1,12 @@
 //! All of the I/O, by service; what reads and what writes are files, and types, of their own.
 
 pub mod call;
-#[cfg(feature = "codepipeline")]
 pub mod codepipeline;
 pub mod ec2;
 pub mod ecs;
 pub mod elb;
 pub mod failure;
+pub mod history;
 pub mod json;
 pub mod scaling;
 pub mod scheduler;

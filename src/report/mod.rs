@@ -19,7 +19,7 @@ pub const MESSAGE_LIMIT: usize = 5000;
 /// How many pairs are described one by one; more would leave no room in the summary for anything else.
 const ONE_BY_ONE: usize = 3;
 /// What an image is called that no tag names.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// The two sides of a pair, by ARN, as they are when a job ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod demo;
 mod deployer;
 mod faults;
 mod flip;
+mod history;
 mod kinds;
 mod policy;
 mod readme;

@@ -1,11 +1,22 @@
-// The page works without this. With it, filters act at once, and the table keeps itself fresh.
+// The pages work without this. With it, filters act at once, "refresh now" says what it does, and what is shown stays fresh.
 "use strict";
 const form = document.querySelector("form.filter");
+const said = document.getElementById("said");
 let latest = 0;
+let quiet;
 
+/** Says something at the bottom of the page, for some seconds. */
+function say(text) {
+  clearTimeout(quiet);
+  said.textContent = text;
+  quiet = setTimeout(() => (said.textContent = ""), 6000);
+}
+
+/** Shows what is at an address: the table, and the lines above it. */
 async function show(address, push) {
   const mine = ++latest;
   const board = document.getElementById("board");
+  if (!board) return;
   board.classList.add("busy");
   try {
     const answer = await fetch(address, { headers: { accept: "text/html" } });
@@ -19,7 +30,7 @@ async function show(address, push) {
     if (mine !== latest || !next) return;
     board.replaceWith(next);
     for (const notice of document.querySelectorAll(".notice")) notice.remove();
-    document.querySelector("header.top").after(...page.querySelectorAll(".notice"));
+    said.after(...page.querySelectorAll(".notice"));
     document.title = page.title;
     if (push) history.replaceState(null, "", address);
   } catch {
@@ -34,16 +45,19 @@ function address() {
   return query.size ? `/?${query}` : "/";
 }
 
-let typing;
-form.addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(() => show(address(), true), 250);
-});
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  clearTimeout(typing);
-  show(address(), true);
-});
+if (form) {
+  let typing;
+  form.querySelector("button").hidden = true;
+  form.addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => show(address(), true), 250);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(typing);
+    show(address(), true);
+  });
+}
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[name=project]");
@@ -53,8 +67,9 @@ document.addEventListener("click", async (event) => {
   body.set("project", button.value);
   button.disabled = true;
   const answer = await fetch("/refresh", { method: "POST", body, headers: { accept: "application/json" } }).catch(() => null);
-  const said = answer && (await answer.json().catch(() => null));
-  button.title = said?.message ?? "The dashboard did not answer.";
+  const words = answer && (await answer.json().catch(() => null));
+  say(words?.message ?? "The dashboard did not answer.");
+  button.disabled = false;
   if (!answer?.ok) return;
   for (let i = 0; i < 5; i++) {
     await new Promise((done) => setTimeout(done, 1200));

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 
 use crate::model::{Project, Row, Trouble};
+use crate::releases::Known;
 
 /// All rows at one moment.
 #[derive(Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub trouble: Option<Trouble>,
     /// Why the store shared by all replicas cannot be read; the rows are those of this replica's own disk.
     pub apart: Option<Trouble>,
+    /// This project's own releases.
+    pub releases: Arc<Known>,
 }
 
 impl Snapshot {
@@ -47,9 +50,16 @@ impl Board {
 
     /// Shows a row that was read.
     pub fn put(&self, row: Arc<Row>) {
+        self.put_all([row]);
+    }
+
+    /// Shows rows that came together.
+    pub fn put_all(&self, rows: impl IntoIterator<Item = Arc<Row>>) {
         self.change(|snapshot| {
-            snapshot.waiting.remove(&row.project.id);
-            snapshot.rows.insert(row.project.id, row);
+            for row in rows {
+                snapshot.waiting.remove(&row.project.id);
+                snapshot.rows.insert(row.project.id, row);
+            }
         });
     }
 

@@ -133,8 +133,9 @@ fn born(project: &Project, now: Timestamp) -> Life {
             lag += [draw(id, 3, 3), draw(id, 4, 2), draw(id, 5, 6), draw(id, 6, 9)][stage];
         }
         let never = stage == 3 && draw(id, 8, 8) == 0;
-        // Each commit passes the stages some hours apart, so that times of passage can be computed.
-        let at = |commit: u64| hours((commits - commit) * 9 + [7, 5, 3, 1][stage]);
+        // Each commit passes the stages some hours apart, so that times of passage can be computed; some projects are slow.
+        let (pause, pace) = (draw(id, 40, 30), draw(id, 41, 3) + 1);
+        let at = |commit: u64| hours((commits - commit) * (8 * pace + 1) + pause + [7, 5, 3, 1][stage] * pace);
         let newest = commits - lag;
         let live = (!never).then(|| deployed(id, stage, newest, Status::Success, at(newest)));
         let attempt = match (stage, draw(id, 20 + stage as u64, 9)) {

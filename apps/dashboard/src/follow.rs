@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::board::Board;
 use crate::model::{Project, Row, Trouble};
 use crate::priorities::PriorityFile;
+use crate::releases::Known;
 use crate::store::{Store, StoreError};
 
 /// How often a replica looks.
@@ -56,19 +57,35 @@ async fn look(store: &Store, board: &Board, seen: &mut u64) -> Result<(), StoreE
     if board.now().trouble != trouble {
         board.change(|snapshot| snapshot.trouble = trouble);
     }
-    let mut kept = Vec::new();
+    take_releases(store, board, changes.releases).await?;
+    let (mut kept, mut rows) = (Vec::new(), Vec::new());
     for (id, bytes) in changes.rows {
         match serde_json::from_slice::<Row>(&bytes) {
             Ok(row) => {
-                board.put(Arc::new(row));
+                rows.push(Arc::new(row));
                 kept.push((id, bytes));
             }
             Err(error) => tracing::warn!(project = id, %error, "row in Redis not readable"),
         }
     }
     if !kept.is_empty() {
+        board.put_all(rows);
         store.keep_on_disk(kept, Vec::new()).await?;
     }
     *seen = changes.seen;
+    Ok(())
+}
+
+/// Takes releases over where they are others than those that are shown.
+async fn take_releases(store: &Store, board: &Board, releases: Option<Vec<u8>>) -> Result<(), StoreError> {
+    let Some(bytes) = releases else { return Ok(()) };
+    match serde_json::from_slice::<Known>(&bytes) {
+        Ok(known) if known != *board.now().releases => {
+            store.keep_releases_on_disk(bytes).await?;
+            board.change(|snapshot| snapshot.releases = Arc::new(known));
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "releases in Redis not readable"),
+    }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod members;
 mod model;
 mod priorities;
 mod refresh;
+mod releases;
 mod secret;
 mod sessions;
 mod settings;

@@ -12,14 +12,12 @@ use crate::asks::Asks;
 use crate::board::Board;
 use crate::model::{Project, Row, Trouble, pair_key};
 use crate::priorities::PriorityFile;
+use crate::releases::Releases;
 use crate::source::{Source, Unread};
 use crate::store::{LEASE, Lease, Store, StoreError};
 
 /// How many projects are read side by side; the source paces their requests.
 const SIDE_BY_SIDE: usize = 4;
-/// How old environments, branches and tags may be before they are read anew; deployments are read each round.
-const FULL_AFTER: SignedDuration = SignedDuration::from_mins(10);
-
 /// So many projects that fail in a row mean that GitLab is down, and the round stops.
 const IN_A_ROW: u32 = 8;
 
@@ -42,12 +40,16 @@ pub struct Refresher {
     pub source: Arc<dyn Source>,
     /// Where they are kept.
     pub store: Arc<Store>,
+    /// Where this project's own releases come from.
+    pub releases: Option<Releases>,
     /// Where they are shown.
     pub board: Arc<Board>,
     /// Which come first.
     pub priorities: Arc<PriorityFile>,
     /// How often a round begins.
     pub every: Duration,
+    /// How old environments, branches and tags may be before they are read anew; deployments are read each round.
+    pub full_after: SignedDuration,
     /// For the metrics.
     pub counters: Arc<Counters>,
     /// What people ask for.
@@ -87,6 +89,7 @@ impl Refresher {
                     tokio::select! {
                         () = self.rounds(&lease) => {}
                         () = self.answer(&lease) => {}
+                        () = self.releases(&lease) => {}
                         () = self.keep(&lease) => tracing::warn!(lease = lease.number, "the right to refresh is lost"),
                     }
                 }
@@ -136,6 +139,19 @@ impl Refresher {
             // A tenth more or less, so that two dashboards do not ask GitLab at the same moment for ever.
             let jitter = 0.9 + f64::from(crate::secret::random_byte()) / 1_275.0;
             tokio::time::sleep(self.every.mul_f64(jitter).saturating_sub(began.elapsed()).max(Duration::from_secs(1))).await;
+        }
+    }
+
+    /// Reads this project's own releases again and again.
+    async fn releases(&self, lease: &Lease) {
+        let Some(source) = &self.releases else { return std::future::pending().await };
+        loop {
+            let known = source.read(&self.board.now().releases).await;
+            match self.store.keep_releases(&known, lease).await {
+                Ok(()) => self.board.change(|snapshot| snapshot.releases = Arc::new(known)),
+                Err(error) => tracing::error!(%error, "releases not kept"),
+            }
+            tokio::time::sleep(self.every).await;
         }
     }
 
@@ -207,7 +223,7 @@ impl Refresher {
         let _under_way = UnderWay(self, project.id);
         let earlier = self.board.now().rows.get(&project.id).cloned();
         let now = Timestamp::now();
-        let full = full || earlier.as_ref().is_none_or(|row| now.duration_since(row.full_at) >= FULL_AFTER);
+        let full = full || earlier.as_ref().is_none_or(|row| now.duration_since(row.full_at) >= self.full_after);
         match self.source.read(project, earlier.as_deref(), full).await {
             Ok(mut row) => {
                 if let Some(earlier) = &earlier {

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use blue_green::aws::history::Places;
 use jiff::SignedDuration;
 use url::Url;
 
 use crate::secret::{Secret, random_id};
+use crate::sessions::Limits;
 use crate::view::Ages;
 
 /// One environment variable.
@@ -25,7 +27,7 @@ const fn name(name: &'static str, default: &'static str, meaning: &'static str) 
 }
 
 /// Every name that is read.
-pub const NAMES: [Name; 22] = [
+pub const NAMES: [Name; 29] = [
     name("GITLAB_URL", "https://gitlab.com", "where GitLab is"),
     name("GITLAB_GROUP", "(required)", "the group whose projects are shown and whose members may look, `team` or `team/sub`"),
     name("GITLAB_ACCESS_TOKEN", "(required)", "a token with `read_api` that reads the group's projects and members; secret"),
@@ -36,6 +38,8 @@ pub const NAMES: [Name; 22] = [
         "(random)",
         "32 characters or more; required beyond loopback, with REDIS_HOST or RUN_APP_SCHEDULER=true; secret",
     ),
+    name("SESSION_IDLE_SECONDS", "7200", "a session that nobody uses for so long is over"),
+    name("SESSION_SECONDS", "43200", "a session is over after so long in any case, 12 hours"),
     name("RUN_APP_SCHEDULER", "false", "`true`: a production set-up; SESSION_SECRET_KEY must be there"),
     name("HOST", "127.0.0.1", "the address to listen on; 0.0.0.0 in a container"),
     name("PORT", "3000", "the port to listen on"),
@@ -43,14 +47,23 @@ pub const NAMES: [Name; 22] = [
     name("PRIORITY_FILE", "priority_project_ids.yml", "groups, categories and order of projects"),
     name("DATA_DIR", "data", "the folder of the snapshot"),
     name("REFRESH_SECONDS", "60", "how often deployments are read, 1 to 3600"),
+    name("FULL_SECONDS", "600", "how often environments, branches and tags are read as well"),
     name("GITLAB_REQUESTS_PER_MINUTE", "600", "the most that is asked of GitLab; gitlab.com allows 2000"),
-    name("STALE_SECONDS", "600", "from this age on a row is marked; six times this age: not to be relied on"),
+    name("GITLAB_TIMEOUT_SECONDS", "30", "how long an answer of GitLab is waited for"),
+    name(
+        "STALE_SECONDS",
+        "600",
+        "from this age on a row is marked; six times this age: not to be relied on; three times REFRESH_SECONDS where that is more",
+    ),
     name("MEMBERSHIP_SECONDS", "900", "how long a checked membership counts, 1 to 3600"),
     name("REDIS_HOST", "(none)", "Redis, shared by replicas; needed by the roles `serve` and `refresh`"),
     name("REDIS_PORT", "6379", "its port"),
     name("REDIS_DB", "0", "its database, 0 to 15"),
     name("REDIS_SSL", "False", "`True`: TLS (rediss)"),
     name("REDIS_PASSWORD", "(none)", "its password; secret"),
+    name("RELEASES_PIPELINES", "(none)", "CodePipeline pipelines whose flips are shown, `shop,other`"),
+    name("RELEASES_LOAD_BALANCERS", "(none)", "load balancers whose records of flips are shown"),
+    name("RELEASES_SERVICES", "(none)", "ECS services whose rolling updates are shown, `cluster/service,...`"),
     name("RUST_LOG", "info", "how much is logged"),
 ];
 
@@ -69,6 +82,8 @@ pub struct GitLab {
     pub application_secret: Secret,
     /// The most requests a minute.
     pub per_minute: u32,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
 }
 
 /// All settings.
@@ -90,10 +105,16 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How often to refresh.
     pub every: Duration,
+    /// How often to read everything anew.
+    pub full_after: SignedDuration,
     /// How old rows may be.
     pub ages: Ages,
     /// How long a checked membership counts.
     pub member_for: SignedDuration,
+    /// How long sessions last.
+    pub sessions: Limits,
+    /// Where releases are looked for in AWS.
+    pub releases: Option<Places>,
     /// Redis' address; it may hold a password.
     pub redis: Option<Secret>,
 }
@@ -166,6 +187,7 @@ impl Reader<'_> {
             application_id: self.required("GITLAB_APPLICATION_ID", application),
             application_secret: Secret::new(self.required("GITLAB_APPLICATION_SECRET", application)),
             per_minute: self.number("GITLAB_REQUESTS_PER_MINUTE", 600, 10, 100_000) as u32,
+            timeout: Duration::from_secs(self.number("GITLAB_TIMEOUT_SECONDS", 30, 1, 300)),
         }
     }
 
@@ -184,6 +206,42 @@ impl Reader<'_> {
             self.wrong.push("REDIS_PASSWORD cannot be part of an address".into());
         }
         url.map(|url| Secret::new(url.to_string()))
+    }
+
+    fn releases(&mut self) -> Option<Places> {
+        let text = |name: &str| self.text(name).unwrap_or_default();
+        let lists = ["RELEASES_PIPELINES", "RELEASES_LOAD_BALANCERS", "RELEASES_SERVICES"].map(text);
+        let places = crate::releases::places(&lists[0], &lists[1], &lists[2]).unwrap_or_else(|wrong| {
+            self.wrong.push(wrong);
+            None
+        });
+        let somewhere = ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"].iter().any(|name| self.text(name).is_some());
+        if places.is_some() && !somewhere {
+            self.wrong.push("AWS_REGION is not set, and RELEASES_ settings name places in AWS".into());
+        }
+        places
+    }
+
+    /// How often rows are read, and from which age on they are marked.
+    fn ages(&mut self) -> (Duration, Ages) {
+        let every = self.number("REFRESH_SECONDS", 60, 1, 3_600);
+        let stale = self.number("STALE_SECONDS", 600.max(every * 3), 1, 86_400);
+        if stale <= every {
+            self.wrong.push(format!(
+                "STALE_SECONDS is {stale}: it must be more than REFRESH_SECONDS ({every}), else rows are marked before they are read again"
+            ));
+        }
+        let age = |seconds: u64| SignedDuration::from_secs(seconds as i64);
+        (Duration::from_secs(every), Ages { soft: age(stale), hard: age(stale * 6) })
+    }
+
+    fn sessions(&mut self) -> Limits {
+        let longest = self.number("SESSION_SECONDS", 43_200, 1, 604_800) as i64;
+        let idle = self.number("SESSION_IDLE_SECONDS", longest.min(7_200) as u64, 1, 604_800) as i64;
+        if idle > longest {
+            self.wrong.push(format!("SESSION_IDLE_SECONDS is {idle}: it must not be more than SESSION_SECONDS ({longest})"));
+        }
+        Limits { idle: SignedDuration::from_secs(idle), longest: SignedDuration::from_secs(longest) }
     }
 
     fn session_secret(&mut self, beyond: bool, shared: bool) -> Secret {
@@ -243,7 +301,7 @@ impl Settings {
         }
         let redis = reader.redis();
         let session_secret = reader.session_secret(beyond, redis.is_some());
-        let stale = reader.number("STALE_SECONDS", 600, 30, 86_400) as i64;
+        let (every, ages) = reader.ages();
         let settings = Settings {
             gitlab,
             session_secret,
@@ -252,9 +310,12 @@ impl Settings {
             public_url,
             priority_file: reader.text("PRIORITY_FILE").unwrap_or_else(|| "priority_project_ids.yml".into()).into(),
             data_dir: reader.text("DATA_DIR").unwrap_or_else(|| "data".into()).into(),
-            every: Duration::from_secs(reader.number("REFRESH_SECONDS", 60, 1, 3_600)),
-            ages: Ages { soft: SignedDuration::from_secs(stale), hard: SignedDuration::from_secs(stale * 6) },
+            every,
+            full_after: SignedDuration::from_secs(reader.number("FULL_SECONDS", 600, 1, 86_400) as i64),
+            ages,
             member_for: SignedDuration::from_secs(reader.number("MEMBERSHIP_SECONDS", 900, 1, 3_600) as i64),
+            sessions: reader.sessions(),
+            releases: reader.releases(),
             redis,
         };
         if reader.wrong.is_empty() { Ok(settings) } else { Err(reader.wrong) }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 
 use crate::asks::Asks;
 use crate::board::Board;
@@ -18,12 +19,16 @@ use crate::gitlab::client::{Client, http};
 use crate::members::Members;
 use crate::priorities::{Priorities, PriorityFile};
 use crate::refresh::{Counters, Refresher};
+use crate::releases::Releases;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::store::{Shared, Store};
 use crate::web::{App, Door, OAuth, page_cache, router};
 use crate::{Arguments, Role, follow};
+
+/// Threads that read the disk and render pages: each keeps memory of its own, and more than these do not make it faster.
+const BLOCKING: usize = 8;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +48,8 @@ pub fn run(arguments: &Arguments, settings: Settings) -> ExitCode {
     crate::log::begin();
     // Both TLS users of this process take the same provider; a second call would be refused, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -72,15 +78,24 @@ fn parts(arguments: &Arguments, settings: &Settings) -> Result<Parts, Failure> {
         let source = Arc::new(Demo::new(arguments.projects, Timestamp::now()));
         return Ok(Parts { source, priorities: Arc::new(PriorityFile::fixed(order)), door: None });
     };
-    let http = http()?;
+    let http = http(gitlab.timeout)?;
     let priorities = Arc::new(PriorityFile::at(&settings.priority_file));
-    let reading = Arc::new(Client::new(http.clone(), &gitlab.url, gitlab.token.clone(), gitlab.per_minute));
+    let reading = Arc::new(Client::new(http.clone(), gitlab, gitlab.per_minute));
     // Sign-ins do not wait behind the refresher's pace.
-    let asking = Arc::new(Client::new(http.clone(), &gitlab.url, gitlab.token.clone(), 1_200));
+    let asking = Arc::new(Client::new(http.clone(), gitlab, 1_200));
     let oauth = OAuth::new(http, &gitlab.url, &gitlab.application_id, &gitlab.application_secret, &settings.public_url)?;
     let members = Members::new(asking, &gitlab.group, settings.session_secret.clone());
     let source = Arc::new(GitLab::new(reading, &gitlab.group, priorities.clone()));
     Ok(Parts { source, priorities, door: Some(Door { oauth, members }) })
+}
+
+/// Where releases come from; a process that only serves reads none.
+async fn releases(arguments: &Arguments, settings: &Settings) -> Option<Releases> {
+    match &settings.releases {
+        _ if arguments.role == Role::Serve => None,
+        Some(places) => Some(Releases::aws(places.clone()).await),
+        None => arguments.demo.then_some(Releases::MadeUp),
+    }
 }
 
 async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure> {
@@ -88,9 +103,9 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
     let shared = settings.redis.as_ref().map(|address| Shared::at(address.reveal())).transpose()?;
     let store = Arc::new(Store::open(&settings.data_dir, shared)?);
     let board = Arc::new(Board::default());
-    for row in store.rows().await? {
-        board.put(Arc::new(row));
-    }
+    board.put_all(store.rows().await?.into_iter().map(Arc::new));
+    let known = Arc::new(store.releases().await?);
+    board.change(|snapshot| snapshot.releases = known);
     if let Some(Err(error)) = priorities.read_again() {
         tracing::error!(%error, "priorities not taken over");
     }
@@ -99,9 +114,11 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
     let refresher = Refresher {
         source: source.clone(),
         store: store.clone(),
+        releases: releases(arguments, &settings).await,
         board: board.clone(),
         priorities: priorities.clone(),
         every: settings.every,
+        full_after: settings.full_after,
         counters: counters.clone(),
         asks: asks.clone(),
         under_way: Default::default(),
@@ -116,12 +133,13 @@ async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Failure>
         counters,
         source: (arguments.role != Role::Serve).then_some(source),
         door,
-        sessions: Sessions::new(store.clone(), settings.session_secret.clone()),
+        sessions: Sessions::new(store.clone(), settings.session_secret.clone(), settings.sessions),
         secret: settings.session_secret.clone(),
         ages: settings.ages,
         member_for: settings.member_for,
         https: settings.public_url.scheme() == "https",
         pages: page_cache(),
+        rendering: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
         answered: Default::default(),
     };
     let shares = store.shared().is_some();

@@ -38,7 +38,19 @@ fn wrong_settings_are_named_and_nothing_starts() {
         (&[("REDIS_HOST", "a host"), KEY], "REDIS_HOST is \"a host\""),
         (&[("REFRESH_SECONDS", "0")], "REFRESH_SECONDS is \"0\""),
         (&[("GITLAB_REQUESTS_PER_MINUTE", "many")], "GITLAB_REQUESTS_PER_MINUTE is \"many\""),
-        (&[("STALE_SECONDS", "1")], "STALE_SECONDS is \"1\""),
+        (&[("STALE_SECONDS", "0")], "STALE_SECONDS is \"0\""),
+        (&[("STALE_SECONDS", "1")], "STALE_SECONDS is 1: it must be more than REFRESH_SECONDS (60)"),
+        (
+            &[("RELEASES_SERVICES", "web"), ("AWS_REGION", "eu-central-1")],
+            "RELEASES_SERVICES names \"web\": it must be CLUSTER/SERVICE",
+        ),
+        (&[("RELEASES_LOAD_BALANCERS", "a b"), ("AWS_REGION", "eu-central-1")], "RELEASES_LOAD_BALANCERS names \"a b\""),
+        (&[("RELEASES_PIPELINES", "shop")], "AWS_REGION is not set"),
+        (&[("FULL_SECONDS", "0")], "FULL_SECONDS is \"0\""),
+        (&[("GITLAB_TIMEOUT_SECONDS", "301")], "GITLAB_TIMEOUT_SECONDS is \"301\""),
+        (&[("MEMBERSHIP_SECONDS", "3601")], "MEMBERSHIP_SECONDS is \"3601\""),
+        (&[("SESSION_SECONDS", "-1")], "SESSION_SECONDS is \"-1\""),
+        (&[("SESSION_IDLE_SECONDS", "50000")], "SESSION_IDLE_SECONDS is 50000: it must not be more than SESSION_SECONDS (43200)"),
     ];
     for (changes, expected) in table {
         let mut variables = GOOD.to_vec();
@@ -85,13 +97,10 @@ fn a_folder_that_cannot_be_written_is_named() {
 fn help_and_readme_have_every_name() {
     let help = String::from_utf8(ends(&[], &["--help"]).stdout).unwrap();
     let readme = include_str!("../README.md");
-    for name in GOOD.map(|(name, _)| name).iter().chain(&[
-        "REDIS_HOST",
-        "REDIS_SSL",
-        "RUN_APP_SCHEDULER",
-        "SESSION_SECRET_KEY",
-        "DASHBOARD_URL",
-    ]) {
-        assert!(help.contains(name) && readme.contains(&format!("`{name}`")), "{name}");
+    let is_name = |word: &&str| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let names: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(is_name).collect();
+    assert!(names.len() > 20 && GOOD.iter().all(|(name, _)| names.contains(name)), "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
     }
 }

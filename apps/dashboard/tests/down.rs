@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use crate::fake::world::Fault;
 use crate::fake::{GitLab, TOKEN};
 use crate::harness::{Browser, Dashboard, until, variables};
+use crate::oauth::signed_in;
 use crate::refresh::{STAGES, gitlab};
+use crate::sign_in::set_up_with;
 
 #[tokio::test]
 async fn too_many_requests_with_a_time_are_waited_for() {
@@ -57,6 +59,66 @@ async fn one_broken_project_keeps_its_data_and_stops_no_other() {
     assert!(broken["trouble"]["text"].as_str().unwrap().contains("projects/1/deployments (500)"), "{broken}");
     gitlab.world().faults.clear();
     until("the trouble is over", async || dashboard.project(1).await["trouble"].is_null()).await;
+}
+
+/// GitLab takes requests for a project's deployments and answers none.
+fn hang(gitlab: &GitLab, project: u64) {
+    let path = format!("projects/{project}/deployments");
+    let wait = Duration::from_secs(3_600);
+    gitlab.world().faults.push(Fault { path, status: 200, retry_after: None, wait, times: usize::MAX });
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_holds_up_no_other_project() {
+    let gitlab = gitlab().await;
+    gitlab.world().project(2, "team/other", &STAGES, 2);
+    let mut settings = variables(&gitlab);
+    settings.push(("GITLAB_TIMEOUT_SECONDS", "1".into()));
+    let dashboard = Dashboard::start(&settings, &[]).await;
+    dashboard.refreshed().await;
+    hang(&gitlab, 1);
+    gitlab.world().deploy(2, "production", 1, "success", Some("v2"));
+    until("the other is read", async || dashboard.environment(2, "production").await["version"] == "v2").await;
+    until("the trouble is shown", async || dashboard.project(1).await["trouble"]["text"].is_string()).await;
+    let late = dashboard.project(1).await;
+    assert_eq!(late["trouble"]["text"], "GitLab did not answer projects/1/deployments in 1 s, 2 times.");
+    assert_eq!(late["environments"][2]["version"], "v1.0.9");
+    gitlab.world().faults.clear();
+    until("the trouble is over", async || dashboard.project(1).await["trouble"].is_null()).await;
+}
+
+#[tokio::test]
+async fn long_an_answer_is_waited_for_half_a_minute() {
+    if std::env::var_os("LONG").is_none() {
+        return;
+    }
+    let gitlab = gitlab().await;
+    let dashboard = Dashboard::ready(&gitlab).await;
+    let began = Instant::now();
+    hang(&gitlab, 1);
+    while dashboard.project(1).await["trouble"].is_null() {
+        assert!(began.elapsed() < Duration::from_secs(300), "{:?}", dashboard.project(1).await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_eq!(dashboard.project(1).await["trouble"]["text"], "GitLab did not answer projects/1/deployments in 30 s, 2 times.");
+}
+
+#[tokio::test]
+async fn old_rows_are_marked_and_later_not_to_be_relied_on() {
+    let (gitlab, _server, dashboard) = set_up_with(&[("STALE_SECONDS", "2")]).await;
+    let browser = signed_in(&dashboard, "7").await;
+    until("it is fresh", async || dashboard.project(1).await["freshness"] == "fresh").await;
+    gitlab.world().fail("/projects", 503, usize::MAX);
+    until("it is marked", async || dashboard.project(1).await["freshness"] == "soft").await;
+    assert_eq!(dashboard.environment(1, "production").await["version"], "v1.0.9");
+    until("it is not to be relied on", async || dashboard.project(1).await["freshness"] == "hard").await;
+    let page = browser.again().get("/?status=stale").await.body;
+    assert!(page.contains("too old to rely on") && page.contains("v1.0.9"), "{page}");
+    assert!(page.contains("Shown is what was read before"), "{page}");
+    gitlab.world().faults.clear();
+    until("it is fresh again", async || browser.again().get("/?status=stale").await.body.contains("No project fits this filter"))
+        .await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Starts the dashboard as people start it, and talks to it as a browser does.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -211,6 +211,11 @@ impl Browser {
         Browser { client, base: base.to_owned(), cookies: BTreeMap::new(), token: None }
     }
 
+    /// The same one with the same cookies, in another tab.
+    pub fn again(&self) -> Browser {
+        Browser { cookies: self.cookies.clone(), token: self.token.clone(), ..Browser::new(&self.base) }
+    }
+
     /// Sends a GitLab token with each request.
     pub fn token(mut self, token: &str) -> Browser {
         self.token = Some(token.to_owned());
@@ -255,6 +260,25 @@ impl Browser {
         }
         Answer { status, headers, body: response.text().await.unwrap() }
     }
+}
+
+/// A page as a browser gets it: its milliseconds, its bytes on the wire, its text.
+pub async fn compressed(url: &str, cookie: &str) -> (f64, usize, String) {
+    let client = reqwest::Client::new();
+    let began = Instant::now();
+    let answer = client.get(url).header("accept-encoding", "gzip").header("cookie", cookie).send().await.unwrap();
+    let bytes = answer.bytes().await.unwrap();
+    let ms = began.elapsed().as_secs_f64() * 1_000.0;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    (ms, bytes.len(), text)
+}
+
+/// Resident memory of a process in kB.
+pub fn memory(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Where tests/setup puts things.

@@ -1,5 +1,7 @@
 //! The page of made-up and of faked projects: filters, order, refresh, JSON, metrics.
 
+use std::io::Read;
+
 use serde_json::Value;
 
 use crate::fake::TOKEN;
@@ -70,7 +72,18 @@ async fn columns_sort_both_ways() {
     assert_eq!(names(&browser.get("/?sort=-name").await.body), sorted);
     let page = browser.get("/?sort=production").await.body;
     assert!(page.contains("aria-sort=\"ascending\"") && page.contains("sort=-production"));
+    assert!(
+        page.contains("<option value=\"production\" selected>Newest in production first</option>"),
+        "for screens without headings"
+    );
     assert_eq!(names(&page).len(), 24);
+    let behind: Value = serde_json::from_str(&browser.get("/api/v1/projects?sort=behind").await.body).unwrap();
+    let furthest = |project: &Value| {
+        let places = project["environments"].as_array().unwrap().iter().flat_map(|e| e["behind"].as_array().unwrap());
+        places.filter_map(|b| b["commits"].as_u64()).max().unwrap_or(0)
+    };
+    let distances: Vec<u64> = behind["projects"].as_array().unwrap().iter().map(furthest).collect();
+    assert!(distances.iter().rev().is_sorted() && distances[0] > 0, "{distances:?}");
 }
 
 #[tokio::test]
@@ -101,6 +114,41 @@ async fn refresh_now_works_by_a_form() {
     let answer = browser.post("/refresh", &[("project", "5"), ("token", &token)]).await;
     assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"));
     until("it is read", async || dashboard.said("refreshed on request")).await;
+    for (project, to, back) in
+        [("6", "/?q=mail&out=1", "/?q=mail&out=1"), ("7", "//evil.example", "/"), ("8", "https://evil.example", "/")]
+    {
+        let answer = browser.post("/refresh", &[("project", project), ("token", &token), ("to", to)]).await;
+        assert_eq!((answer.status.as_u16(), answer.location()), (303, back), "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_the_same_compressed_and_plain() {
+    let dashboard = demo().await;
+    let page = async |accepts: &str| {
+        let asked = reqwest::Client::new().get(&dashboard.url).header("accept-encoding", accepts).send().await.unwrap();
+        let packed = asked.headers().get("content-encoding").is_some_and(|encoding| encoding == "gzip");
+        let bytes = asked.bytes().await.unwrap();
+        let mut text = String::new();
+        match packed {
+            true => flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).map(drop).unwrap(),
+            false => text = String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+        (packed, text)
+    };
+    // What is different is the token of the forms, which never comes twice.
+    let without_token = |text: &str| {
+        let (front, rest) = text.split_once("name=\"token\" value=\"").unwrap();
+        format!("{front}{}", rest.split_once('"').unwrap().1)
+    };
+    let (packed, compressed) = page("br, gzip;q=0.5").await;
+    assert!(packed);
+    for accepts in ["identity", "gzip;q=0", "br"] {
+        let (packed, plain) = page(accepts).await;
+        assert!(!packed, "{accepts}");
+        assert_eq!(without_token(&plain), without_token(&compressed), "{accepts}");
+        assert_ne!(plain, compressed);
+    }
 }
 
 #[tokio::test]
@@ -109,6 +157,7 @@ async fn a_project_has_its_history_and_key_figures() {
     let mut browser = Browser::new(&dashboard.url);
     let page = browser.get("/projects/13").await.body;
     for text in [
+        "<h2>production</h2>",
         "Key figures",
         "Commit to development",
         "development to production",
@@ -123,6 +172,23 @@ async fn a_project_has_its_history_and_key_figures() {
     assert_eq!(answer["figures"].as_array().unwrap().len(), 6);
     assert_eq!(browser.get("/projects/999").await.status, 404);
     assert_eq!(browser.get("/projects/x").await.status, 400);
+}
+
+#[tokio::test]
+async fn flips_and_rolls_say_who_took_them_back() {
+    let dashboard = demo().await;
+    let mut browser = Browser::new(&dashboard.url);
+    until("releases are read", async || Browser::new(&dashboard.url).get("/").await.body.contains("href=\"/releases\"")).await;
+    let page = browser.get("/releases").await.body;
+    for text in ["taken back", "by on-call", "exit code 3", "flip to Code2", "roll to worker:43", "release-manager"] {
+        assert!(page.contains(text), "{text}");
+    }
+    let answer: Value = serde_json::from_str(&browser.get("/api/v1/releases").await.body).unwrap();
+    let taken = answer["releases"].as_array().unwrap().iter().find(|r| r["outcome"] == "taken-back").unwrap();
+    assert_eq!(
+        (&taken["version"], &taken["taken_back_by"], &taken["by"]),
+        (&"1.1".into(), &"on-call".into(), &"release-manager".into())
+    );
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::fake::{GitLab, TOKEN};
 use crate::harness::{Browser, Dashboard, free_port, until, variables};
+use crate::oauth::{oauth, signed_in};
 use crate::refresh::gitlab;
-use crate::sign_in::{oauth, signed_in};
 
 /// A redis-server of this test's own; it ends with this.
 struct Redis {
@@ -138,15 +138,9 @@ async fn without_redis_data_stay_and_sessions_fail_closed() {
     until("the outage is said", async || dashboard.said("showing what was last seen")).await;
     let port = redis.port.to_string();
     redis.run(&["--port", &port]);
-    until("sessions are back", async || restored(&dashboard, &browser).get("/").await.status == 200).await;
+    until("sessions are back", async || browser.again().get("/").await.status == 200).await;
     gitlab.world().deploy(1, "production", 2, "success", Some("v9"));
     until("and so is refreshing", async || version(&dashboard).await == "v9").await;
-}
-
-fn restored(dashboard: &Dashboard, browser: &Browser) -> Browser {
-    let mut again = Browser::new(&dashboard.url);
-    again.cookies = browser.cookies.clone();
-    again
 }
 
 #[tokio::test]

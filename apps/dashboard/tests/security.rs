@@ -4,8 +4,9 @@ use reqwest::Method;
 
 use crate::fake::TOKEN;
 use crate::harness::{APPLICATION_SECRET, Browser, Dashboard, SESSION_SECRET, free_port, until};
+use crate::oauth::{at_gitlab, oauth, signed_in};
 use crate::refresh::{STAGES, gitlab};
-use crate::sign_in::{at_gitlab, oauth, set_up, signed_in};
+use crate::sign_in::set_up;
 
 #[tokio::test]
 async fn without_a_session_every_route_is_closed() {
@@ -15,6 +16,8 @@ async fn without_a_session_every_route_is_closed() {
         ("GET", "/", 303),
         ("GET", "/?q=a", 303),
         ("GET", "/projects/1", 303),
+        ("GET", "/releases", 303),
+        ("GET", "/api/v1/releases", 401),
         ("GET", "/metrics", 401),
         ("GET", "/api/v1/projects", 401),
         ("GET", "/api/v1/projects/1", 401),

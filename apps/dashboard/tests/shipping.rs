@@ -27,6 +27,7 @@ fn task_definitions_start_both_roles_as_the_program_wants_them() {
             assert_eq!(container["command"], serde_json::json!([role]));
             assert!(container["image"].as_str().unwrap().ends_with(":${version}"));
             assert_eq!((&container["user"], &container["readonlyRootFilesystem"]), (&"65532:65532".into(), &true.into()));
+            assert_eq!(container["mountPoints"][0]["containerPath"], "/data");
             let set: Vec<(&str, &str)> = container["environment"]
                 .as_array()
                 .unwrap()
@@ -57,6 +58,8 @@ fn the_image_has_no_root_and_sets_what_is_read() {
         assert!(help.contains(&format!("  {name} ")), "{name}");
     }
     assert!(DOCKERFILE.contains("distroless/cc") && DOCKERFILE.contains(":nonroot"));
+    // Fargate gives a volume the owner that the image's VOLUME has, and root without one.
+    assert!(DOCKERFILE.contains("VOLUME [\"/data\"]") && DOCKERFILE.contains("DATA_DIR=/data"));
 }
 
 #[test]

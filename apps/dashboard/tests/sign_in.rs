@@ -1,42 +1,19 @@
 //! Signing in with an OAuth2 server that nobody here wrote: from the page without a cookie to the page, and every way that fails.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::fake::GitLab;
-use crate::harness::{APPLICATION_SECRET, Answer, Browser, Dashboard, free_port, tools, variables};
+use crate::harness::{Answer, Browser, Dashboard, free_port, variables};
+use crate::oauth::{OAuthServer, at_gitlab, oauth, signed_in};
 use crate::refresh::gitlab;
-
-/// The foreign server; it ends with this.
-pub struct OAuthServer(Child);
-
-impl Drop for OAuthServer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts the foreign server behind the fake GitLab's address. Its browsers come back to `back`.
-pub fn oauth(gitlab: &GitLab, back: &str) -> OAuthServer {
-    let mut command = Command::new("node");
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oauth/server.mjs"));
-    command.env("TOOLS", tools()).env("ISSUER", &gitlab.url).env("SECRET", APPLICATION_SECRET).env("BACK", back);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let port = lines.find_map(|line| line.unwrap().strip_prefix("listening on ").map(str::to_owned)).expect("it listens");
-    std::thread::spawn(move || lines.for_each(drop));
-    gitlab.sign_in_at(&format!("http://127.0.0.1:{port}"));
-    OAuthServer(child)
-}
 
 /// A GitLab with members 1 and 7, its OAuth2 server, and a dashboard.
 pub async fn set_up() -> (GitLab, OAuthServer, Dashboard) {
     set_up_with(&[]).await
 }
 
-async fn set_up_with(more: &[(&'static str, &str)]) -> (GitLab, OAuthServer, Dashboard) {
+/// The same with more settings.
+pub async fn set_up_with(more: &[(&'static str, &str)]) -> (GitLab, OAuthServer, Dashboard) {
     let gitlab = gitlab().await;
     gitlab.world().members.insert(7);
     let port = free_port();
@@ -47,41 +24,6 @@ async fn set_up_with(more: &[(&'static str, &str)]) -> (GitLab, OAuthServer, Das
     let dashboard = Dashboard::start(&settings, &[]).await;
     dashboard.refreshed().await;
     (gitlab, server, dashboard)
-}
-
-/// Goes to GitLab and signs in there as a user; returns the address that GitLab sends the browser back to.
-pub async fn at_gitlab(browser: &mut Browser, start: &str, user: &str) -> String {
-    let mut answer = browser.get(start).await;
-    let mut at = url::Url::parse(answer.location()).unwrap();
-    for _ in 0..12 {
-        let to = answer.location().to_owned();
-        if to.contains("/oauth/callback") {
-            return to;
-        }
-        at = at.join(&to).unwrap();
-        answer = if to.is_empty() { fill_in(browser, &answer, user, &at).await } else { browser.get(at.as_str()).await };
-    }
-    panic!("GitLab sends nobody back: {} {}", answer.status, answer.body);
-}
-
-async fn fill_in(browser: &mut Browser, page: &Answer, user: &str, at: &url::Url) -> Answer {
-    let action =
-        page.body.split("action=\"").nth(1).unwrap_or_else(|| panic!("no form: {}", page.body)).split('"').next().unwrap();
-    let action = at.join(action).unwrap();
-    if page.body.contains("name=\"login\"") {
-        browser.post(action.as_str(), &[("prompt", "login"), ("login", user), ("password", "x")]).await
-    } else {
-        browser.post(action.as_str(), &[("prompt", "consent")]).await
-    }
-}
-
-/// Signs in as a member.
-pub async fn signed_in(dashboard: &Dashboard, user: &str) -> Browser {
-    let mut browser = Browser::new(&dashboard.url);
-    let back = at_gitlab(&mut browser, "/oauth/start", user).await;
-    let answer = browser.get(&back).await;
-    assert_eq!((answer.status.as_u16(), answer.location()), (303, "/"), "{}", answer.body);
-    browser
 }
 
 #[tokio::test]
@@ -199,7 +141,7 @@ async fn a_membership_that_is_withdrawn_ends_the_session() {
     gitlab.world().members.remove(&7);
     let mut last = browser.get("/").await;
     while last.status == 200 {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         last = browser.get("/").await;
     }
     assert_eq!(last.status, 403);
@@ -256,4 +198,28 @@ async fn programs_come_with_a_members_token() {
     assert_eq!(gitlab.world().asked("/user"), asked, "a checked token is remembered for a minute");
     // A token is for the API: the page wants a session.
     assert_eq!(Browser::new(&dashboard.url).token("glpat-member").get("/").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_limit_though_it_is_used() {
+    let (_gitlab, _server, dashboard) = set_up_with(&[("SESSION_SECONDS", "3")]).await;
+    let began = Instant::now();
+    let mut browser = Browser::new(&dashboard.url);
+    let back = at_gitlab(&mut browser, "/oauth/start", "7").await;
+    let answer = browser.get(&back).await;
+    let cookies: Vec<&str> = answer.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
+    assert!(cookies.iter().any(|cookie| cookie.starts_with("dashboard-session=") && cookie.contains("Max-Age=3")), "{cookies:?}");
+    while browser.get("/").await.status == 200 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(3));
+    assert_eq!(browser.get("/").await.status, 303, "it does not come back");
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends() {
+    let (_gitlab, _server, dashboard) = set_up_with(&[("SESSION_IDLE_SECONDS", "1")]).await;
+    let mut browser = signed_in(&dashboard, "7").await;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(browser.get("/").await.status, 303);
 }

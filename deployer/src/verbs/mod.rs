@@ -4,6 +4,7 @@ pub mod build;
 pub mod close_flip;
 pub mod completions;
 pub mod doctor;
+pub mod history;
 pub mod notify;
 pub mod plan;
 pub mod roll;

@@ -7,6 +7,7 @@ use super::parse;
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
 use crate::aws::json::{ECS, Json};
+use crate::history::rolls::Rollout;
 use crate::roll::seen::{Definition, Record, Revision, Service, Task};
 
 /// The most services and tasks that one call describes (service model).
@@ -129,6 +130,16 @@ impl Reader {
         let parameters = json!({ "cluster": service.cluster, "service": service.name, "maxResults": HISTORY });
         let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", HISTORY).await?;
         Ok(rows.iter().map(parse::record).collect())
+    }
+
+    /// The last service deployments, as a history tells of them, the newest first.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn rollouts(&self, service: &Service, most: usize) -> Result<Vec<Rollout>, AwsFailure> {
+        let parameters = json!({ "cluster": service.cluster, "service": service.name, "maxResults": most });
+        let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", most).await?;
+        Ok(rows.iter().filter_map(Rollout::read).take(most).collect())
     }
 
     /// Everything that ECS says of service deployments; none where they may not be read.

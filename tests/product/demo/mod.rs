@@ -87,14 +87,20 @@ fn every_approval_is_shown_what_it_would_do() {
 #[test]
 fn it_tells_how_to_point_the_deployer_at_it() {
     let mut demo = Played::start(&["--yes", "--stay"], "");
-    let told = demo.wait_for("Enter, k, s or q?", WITHIN);
-    let exported = told.lines().filter_map(|line| line.trim().strip_prefix("export ")?.split_once('='));
-    let command = told.lines().find_map(|line| line.trim().strip_prefix("target/release/deployer ")).unwrap();
-    let output = Command::new(binary("deployer")).env_clear().envs(exported).args(command.split(' ')).output().unwrap();
+    let told = demo.wait_for("Enter, k, s, h or q?", WITHIN);
+    let exported: Vec<_> = told.lines().filter_map(|line| line.trim().strip_prefix("export ")?.split_once('=')).collect();
+    let commands = told.lines().filter_map(|line| line.trim().strip_prefix("target/release/deployer "));
+    let run = |command: &str| {
+        Command::new(binary("deployer")).env_clear().envs(exported.iter().copied()).args(command.split(' ')).output().unwrap()
+    };
+    let ended: Vec<_> = commands.map(|command| (command, run(command))).collect();
     demo.signal(Signal::SIGTERM);
     assert_eq!(demo.end(WITHIN).code, Some(130));
-    let status = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && status.contains("80 live"), "{output:?}");
+    for (verb, shows) in [("status", "80 live"), ("history", "taken back by you")] {
+        let (_, output) = ended.iter().find(|(command, _)| command.starts_with(verb)).unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && shown.contains(shows), "{output:?}");
+    }
 }
 
 #[test]

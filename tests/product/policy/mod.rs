@@ -1,6 +1,6 @@
 //! Least privilege: the policies in `cloudformation/policies/` are all that the binaries need, and no more.
 
-mod cuts;
+pub mod cuts;
 mod deployer;
 mod function;
 mod roll;

@@ -2,6 +2,7 @@
 
 mod back;
 mod complaints;
+mod dashboard;
 mod deploys;
 mod fails;
 mod peers;

@@ -73,13 +73,18 @@ impl Stage {
 
     /// Makes a service and waits until it runs.
     pub async fn service(&self, name: &str, definition: &str, made: Made) {
+        self.service_of(name, definition, made, ("web", 80)).await;
+    }
+
+    /// The same, of which this container takes the traffic, at this port.
+    pub async fn service_of(&self, name: &str, definition: &str, made: Made, (container, port): (&str, i32)) {
         let breaker = DeploymentCircuitBreaker::builder().enable(made.breaker).rollback(made.breaker).build();
         let configuration = DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build();
         let create = self.world.ecs().create_service().cluster("main").service_name(name).desired_count(made.desired);
         let served = LoadBalancer::builder()
             .target_group_arn(self.shop.group("shop-code1").unwrap())
-            .container_name("web")
-            .container_port(80)
+            .container_name(container)
+            .container_port(port)
             .build();
         let create = if made.behind { create.load_balancers(served) } else { create };
         create.deployment_configuration(configuration).task_definition(definition).send().await.unwrap();

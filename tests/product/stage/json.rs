@@ -12,6 +12,7 @@ use serde_json::Value;
 pub async fn call(world: &World, service: &str, action: &str, parameters: &Value) -> Value {
     let target = match service {
         "ecs" => "AmazonEC2ContainerServiceV20141113",
+        "secretsmanager" => "secretsmanager",
         "application-autoscaling" => "AnyScaleFrontendService",
         other => panic!("no target for {other}"),
     };

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
-use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use crate::secret::Secret;
 use crate::source::Unread;
 
 const TRIES: u32 = 4;
+/// An answer that did not come in time is asked for once more: each try takes that long again.
+const LATE_TRIES: u32 = 2;
 /// No single wait is longer, whatever GitLab asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
@@ -22,6 +23,7 @@ pub struct Client {
     base: String,
     token: Secret,
     gap: Duration,
+    timeout: Duration,
     next: Mutex<Instant>,
     /// Requests that were sent.
     pub requests: AtomicU64,
@@ -44,22 +46,23 @@ impl<T> Page<T> {
 }
 
 /// The HTTP client for GitLab: no redirects, since a token must not travel to another host.
-pub fn http() -> Result<reqwest::Client, reqwest::Error> {
+pub fn http(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .timeout(Duration::from_secs(30))
+        .timeout(timeout)
         .user_agent(concat!("release-dashboard/", env!("CARGO_PKG_VERSION")))
         .build()
 }
 
 impl Client {
     /// A client that sends at most so many requests a minute.
-    pub fn new(http: reqwest::Client, url: &Url, token: Secret, per_minute: u32) -> Client {
+    pub fn new(http: reqwest::Client, gitlab: &crate::settings::GitLab, per_minute: u32) -> Client {
         Client {
             http,
-            base: format!("{}/api/v4/", url.as_str().trim_end_matches('/')),
-            token,
+            base: format!("{}/api/v4/", gitlab.url.as_str().trim_end_matches('/')),
+            token: gitlab.token.clone(),
+            timeout: gitlab.timeout,
             gap: Duration::from_secs(60) / per_minute,
             next: Mutex::new(Instant::now()),
             requests: AtomicU64::new(0),
@@ -91,9 +94,8 @@ impl Client {
 
     /// One page, seen with another token.
     pub async fn get_as<T: DeserializeOwned>(&self, path: &str, token: &Secret) -> Result<Page<T>, Unread> {
-        let response = self.send(path, token).await?;
-        let next = next_page(response.headers());
-        let text = response.text().await.map_err(|error| lost(path, &error))?;
+        let (headers, text) = self.send(path, token).await?;
+        let next = next_page(&headers);
         let value = serde_json::from_str(&text).map_err(|error| {
             Unread::here(format!("GitLab's answer to {} is not what it should be: {error}. Is GITLAB_URL a GitLab?", short(path)))
         })?;
@@ -111,26 +113,31 @@ impl Client {
         Ok(all)
     }
 
-    async fn send(&self, path: &str, token: &Secret) -> Result<Response, Unread> {
+    /// One request and its answer, read to its end.
+    async fn once(&self, path: &str, token: &Secret) -> reqwest::Result<(StatusCode, HeaderMap, String)> {
+        self.turn().await;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let response = self.http.get(format!("{}{path}", self.base)).bearer_auth(token.reveal()).send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok((status, headers, response.text().await?))
+    }
+
+    async fn send(&self, path: &str, token: &Secret) -> Result<(HeaderMap, String), Unread> {
         let mut tried = 0;
         loop {
-            self.turn().await;
             tried += 1;
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.http.get(format!("{}{path}", self.base)).bearer_auth(token.reveal()).send().await;
-            let failed = match sent {
-                Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) => response,
-                Err(error) if tried < TRIES && !error.is_connect() => {
+            let (status, headers) = match self.once(path, token).await {
+                Ok((status, headers, text)) if status.is_success() => return Ok((headers, text)),
+                Ok((status, headers, _)) => (status, headers),
+                Err(error) if worth_a_try(&error, tried) => {
                     tokio::time::sleep(back_off(tried)).await;
                     continue;
                 }
-                Err(error) => return Err(lost(path, &error)),
+                Err(error) => return Err(self.lost(path, &error)),
             };
-            let status = failed.status();
             if status == StatusCode::TOO_MANY_REQUESTS {
                 self.throttled.fetch_add(1, Ordering::Relaxed);
-                let wait = asked_wait(failed.headers()).unwrap_or(Duration::from_secs(5) * 2u32.pow(tried - 1)).min(LONGEST_WAIT);
+                let wait = asked_wait(&headers).unwrap_or(Duration::from_secs(5) * 2u32.pow(tried - 1)).min(LONGEST_WAIT);
                 tracing::warn!(path = short(path), seconds = wait.as_secs(), "GitLab says too many requests, waiting");
                 self.pause(wait);
             } else if status.is_server_error() && tried < TRIES {
@@ -145,6 +152,23 @@ impl Client {
             }
         }
     }
+
+    fn lost(&self, path: &str, error: &reqwest::Error) -> Unread {
+        let path = short(path);
+        if error.is_connect() {
+            return Unread::everywhere("GitLab cannot be reached. Check GITLAB_URL and the network.");
+        }
+        if error.is_timeout() {
+            let seconds = self.timeout.as_secs();
+            return Unread::here(format!("GitLab did not answer {path} in {seconds} s, {LATE_TRIES} times."));
+        }
+        Unread::here(format!("GitLab broke its answer to {path} off, {TRIES} times."))
+    }
+}
+
+/// Whether a request without an answer is sent again.
+fn worth_a_try(error: &reqwest::Error, tried: u32) -> bool {
+    !error.is_connect() && tried < if error.is_timeout() { LATE_TRIES } else { TRIES }
 }
 
 fn back_off(tried: u32) -> Duration {
@@ -154,14 +178,6 @@ fn back_off(tried: u32) -> Duration {
 /// A path without its query, for people.
 fn short(path: &str) -> &str {
     path.split('?').next().unwrap_or(path)
-}
-
-fn lost(path: &str, error: &reqwest::Error) -> Unread {
-    if error.is_connect() {
-        return Unread::everywhere("GitLab cannot be reached. Check GITLAB_URL and the network.");
-    }
-    let what = if error.is_timeout() { "did not answer in 30 seconds" } else { "broke its answer off" };
-    Unread::here(format!("GitLab {what} ({}).", short(path)))
 }
 
 fn refused(path: &str, status: StatusCode) -> Unread {

@@ -11,7 +11,11 @@ use crate::model::Row;
 
 const ROWS: TableDefinition<u64, &[u8]> = TableDefinition::new("rows");
 const COMPARES: TableDefinition<&str, u32> = TableDefinition::new("compares");
+const KEPT: TableDefinition<&str, &[u8]> = TableDefinition::new("kept");
 const SHELF: TableDefinition<&str, &[u8]> = TableDefinition::new("shelf");
+
+/// Memory for pages of the file: rows are in memory already, and sessions are small.
+const CACHE: usize = 4 << 20;
 
 /// The embedded store. Its calls block; [`super::Store`] keeps them off the runtime's threads.
 pub struct Disk(Database);
@@ -33,12 +37,13 @@ impl Disk {
             ))
         };
         std::fs::create_dir_all(folder).map_err(|error| say(&error))?;
-        let database = Database::create(&path).map_err(|error| say(&error))?;
+        let database = Database::builder().set_cache_size(CACHE).create(&path).map_err(|error| say(&error))?;
         let disk = Disk(database);
         disk.write(|transaction| {
             transaction.open_table(ROWS)?;
             transaction.open_table(COMPARES)?;
             transaction.open_table(SHELF)?;
+            transaction.open_table(KEPT)?;
             Ok(())
         })?;
         Ok(disk)
@@ -85,6 +90,19 @@ impl Disk {
             for id in gone {
                 table.remove(id)?;
             }
+            Ok(())
+        })
+    }
+
+    /// Something that is kept under a name.
+    pub fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|transaction| Ok(transaction.open_table(KEPT)?.get(name)?.map(|value| value.value().to_vec())))
+    }
+
+    /// Keeps something under a name.
+    pub fn keep_as(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            transaction.open_table(KEPT)?.insert(name, value)?;
             Ok(())
         })
     }

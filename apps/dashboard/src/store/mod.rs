@@ -12,6 +12,10 @@ pub use disk::Disk;
 pub use shared::{LEASE, Lease, Shared};
 
 use crate::model::{Project, Row};
+use crate::releases::Known;
+
+/// What releases are kept as.
+const RELEASES: &str = "releases";
 
 /// Why something could not be kept or found. The text is for people and has no secret in it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -70,6 +74,27 @@ impl Store {
             shared.keep_list(&encode(&(projects, Timestamp::now()))?, &gone, lease).await?;
         }
         self.keep_on_disk(Vec::new(), gone).await
+    }
+
+    /// The releases that this process last saw.
+    pub async fn releases(&self) -> Result<Known, StoreError> {
+        let kept = self.on_disk(|disk| disk.kept(RELEASES)).await?;
+        // What another version wrote is read anew.
+        Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()).unwrap_or_default())
+    }
+
+    /// Keeps releases on disk, and in Redis under the lease of the one who refreshes.
+    pub async fn keep_releases(&self, known: &Known, lease: &Lease) -> Result<(), StoreError> {
+        let bytes = encode(known)?;
+        if let Some(shared) = &self.shared {
+            shared.keep_releases(&bytes, lease).await?;
+        }
+        self.keep_releases_on_disk(bytes).await
+    }
+
+    /// Keeps releases on disk alone.
+    pub async fn keep_releases_on_disk(&self, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.on_disk(move |disk| disk.keep_as(RELEASES, &bytes)).await
     }
 
     /// A compare that was kept, on this disk or in Redis.

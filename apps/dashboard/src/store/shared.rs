@@ -21,6 +21,7 @@ const CHANGED: &str = "dashboard:changed";
 const LIST: &str = "dashboard:list";
 const TROUBLE: &str = "dashboard:trouble";
 const COMPARES: &str = "dashboard:compares";
+const RELEASES: &str = "dashboard:releases";
 const ASKED: &str = "dashboard:asked";
 /// How long a lock lives without being renewed.
 pub const LEASE: Duration = Duration::from_secs(20);
@@ -39,6 +40,12 @@ else
     redis.call('ZREM', KEYS[2], ARGV[i])
   end
 end
+return 1";
+
+/// Something that is written as one, under the newest lease only.
+const KEEP: &str = r"
+if tonumber(ARGV[1]) < tonumber(redis.call('GET', KEYS[1]) or '0') then return 0 end
+redis.call('SET', KEYS[2], ARGV[2])
 return 1";
 
 /// Takes the lock where it is free, with the next number.
@@ -79,6 +86,8 @@ pub struct Changes {
     pub list: Option<Vec<u8>>,
     /// Why the last round stopped, as JSON.
     pub trouble: Option<Vec<u8>>,
+    /// The releases as JSON.
+    pub releases: Option<Vec<u8>>,
 }
 
 /// A client of Redis that connects when it is first needed and again whenever the connection is lost.
@@ -147,12 +156,14 @@ impl Shared {
         let number = lease.number.to_string();
         let mut all: Vec<&[u8]> = vec![number.as_bytes()];
         all.extend_from_slice(arguments);
-        match self.script(WRITE, &[FENCE, CHANGED, ROWS, LIST], &all).await? {
-            1 => Ok(()),
-            _ => {
-                Err(StoreError(format!("lease {number} is outdated: another refresher has taken over, and nothing was written")))
-            }
-        }
+        let written = self.script(WRITE, &[FENCE, CHANGED, ROWS, LIST], &all).await?;
+        accepted(written, lease)
+    }
+
+    /// Keeps the releases.
+    pub async fn keep_releases(&self, releases: &[u8], lease: &Lease) -> Result<(), StoreError> {
+        let number = lease.number.to_string();
+        accepted(self.script(KEEP, &[FENCE, RELEASES], &[number.as_bytes(), releases]).await?, lease)
     }
 
     /// Keeps a row.
@@ -183,13 +194,14 @@ impl Shared {
             connection.zrangebyscore_withscores(CHANGED, format!("({seen}"), "+inf").await.map_err(failed)?;
         let list: Option<Vec<u8>> = connection.get(LIST).await.map_err(failed)?;
         let trouble: Option<Vec<u8>> = connection.get(TROUBLE).await.map_err(failed)?;
+        let releases: Option<Vec<u8>> = connection.get(RELEASES).await.map_err(failed)?;
         let mut rows = Vec::new();
         if !ids.is_empty() {
             let names: Vec<&str> = ids.iter().map(|(id, _)| id.as_str()).collect();
             let values: Vec<Option<Vec<u8>>> = connection.hmget(ROWS, names).await.map_err(failed)?;
             rows = ids.iter().zip(values).filter_map(|((id, _), row)| Some((id.parse().ok()?, row?))).collect();
         }
-        Ok(Changes { seen: ids.last().map_or(seen, |(_, change)| *change), rows, list, trouble })
+        Ok(Changes { seen: ids.last().map_or(seen, |(_, change)| *change), rows, list, trouble, releases })
     }
 
     /// Notes why a round stopped, or that it did not. It decides nothing, so that it needs no lease.
@@ -244,6 +256,14 @@ impl Shared {
     pub async fn take(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.connection().await?.get_del(shelf(key)).await.map_err(|error| self.failed(&error))
     }
+}
+
+/// What a script says of a write: it is refused where a newer lease was given.
+fn accepted(written: u64, lease: &Lease) -> Result<(), StoreError> {
+    let number = lease.number;
+    let outdated =
+        || StoreError(format!("lease {number} is outdated: another refresher has taken over, and nothing was written"));
+    (written == 1).then_some(()).ok_or_else(outdated)
 }
 
 fn shelf(key: &str) -> String {

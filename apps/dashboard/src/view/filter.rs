@@ -32,6 +32,30 @@ impl Filter {
         Filter { sort, ..self.clone() }.address()
     }
 
+    /// The address of what is out of step on this page.
+    pub fn with_out_of_step(&self) -> String {
+        Filter { out: "1".into(), ..self.clone() }.address()
+    }
+
+    /// The address of what has this status on this page.
+    pub fn with_status(&self, status: &str) -> String {
+        Filter { status: status.into(), ..self.clone() }.address()
+    }
+
+    /// The orders to choose from, with what people read: those of the table's heading, for screens without one.
+    pub fn orders(&self, columns: &[String]) -> Vec<(String, String)> {
+        let mut orders: Vec<(String, String)> = ["", "name", "behind", "read"]
+            .iter()
+            .map(|key| (*key).to_owned())
+            .chain(columns.iter().cloned())
+            .map(|key| (key.clone(), order(&key)))
+            .collect();
+        if !orders.iter().any(|(key, _)| *key == self.sort) {
+            orders.push((self.sort.clone(), order(&self.sort)));
+        }
+        orders
+    }
+
     /// The address of this page.
     pub fn address(&self) -> String {
         let fields = [
@@ -56,4 +80,17 @@ impl Filter {
             _ => "none",
         }
     }
+}
+
+/// An order in words.
+pub fn order(key: &str) -> String {
+    let (key, turned) = key.strip_prefix('-').map_or((key, false), |key| (key, true));
+    let words = match key {
+        "" => "Order of the file".to_owned(),
+        "name" => "By name".to_owned(),
+        "behind" => "Most behind first".to_owned(),
+        "read" => "Oldest data first".to_owned(),
+        environment => format!("Newest in {environment} first"),
+    };
+    if turned { format!("{words}, turned round") } else { words }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cell::{Cell, ago, minute};
 use super::columns::columns;
-use super::filter::Filter;
+use super::filter::{Filter, order as words};
 use crate::board::Snapshot;
 use crate::model::{Branch, Row};
 use crate::priorities::{Place, Priorities};
@@ -106,7 +106,7 @@ pub fn matrix(snapshot: &Snapshot, order: &Priorities, filter: &Filter, ages: Ag
     shown.sort_by(|a, b| compare(a, b, &filter.sort));
     let mut sections: Vec<Section> = Vec::new();
     for (place, row) in &shown {
-        let title = if filter.sort.is_empty() { heading(place) } else { "sorted".into() };
+        let title = if filter.sort.is_empty() { heading(place) } else { words(&filter.sort) };
         let line = line(row, &columns, ages, now);
         match sections.last_mut() {
             Some(section) if section.title == title => section.lines.push(line),
@@ -138,7 +138,8 @@ fn has_status(row: &Row, word: &str) -> bool {
     })
 }
 
-fn freshness(row: &Row, ages: Ages, now: Timestamp) -> &'static str {
+/// `fresh`, `soft` or `hard`.
+pub fn freshness(row: &Row, ages: Ages, now: Timestamp) -> &'static str {
     let age = now.duration_since(row.read_at);
     if age >= ages.hard {
         "hard"
@@ -229,5 +230,53 @@ fn line(row: &Row, columns: &[String], ages: Ages, now: Timestamp) -> Line {
         freshness: freshness(row, ages, now),
         trouble: row.trouble.as_ref().map(|trouble| trouble.text.clone()),
         out_of_step: row.out_of_step(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Project, Trouble};
+
+    fn row(id: u64, read_at: Timestamp) -> Row {
+        let name = format!("p{id}");
+        let project =
+            Project { id, path: format!("team/{name}"), web_url: format!("https://x/team/{name}"), name, default_branch: None };
+        Row {
+            project,
+            head: None,
+            branches: Vec::new(),
+            environments: Vec::new(),
+            behind: Default::default(),
+            history: Vec::new(),
+            mark: None,
+            read_at,
+            full_at: read_at,
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn a_row_is_soft_at_the_soft_age_and_hard_at_the_hard_one() {
+        let ages = Ages { soft: SignedDuration::from_mins(10), hard: SignedDuration::from_mins(60) };
+        let now = Timestamp::UNIX_EPOCH;
+        let table = [(0, "fresh"), (599, "fresh"), (600, "soft"), (3_599, "soft"), (3_600, "hard"), (1_000_000, "hard")];
+        for (seconds, expected) in table {
+            let row = row(1, now - SignedDuration::from_secs(seconds));
+            assert_eq!(freshness(&row, ages, now), expected, "{seconds} s");
+            let mut snapshot = Snapshot::default();
+            snapshot.rows.insert(1, row.into());
+            let filter = Filter { status: "stale".into(), ..Filter::default() };
+            let shown = matrix(&snapshot, &Priorities::default(), &filter, ages, now).shown;
+            assert_eq!(shown, usize::from(expected != "fresh"), "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_row_that_could_not_be_read_is_marked_at_once() {
+        let ages = Ages { soft: SignedDuration::from_mins(10), hard: SignedDuration::from_mins(60) };
+        let now = Timestamp::UNIX_EPOCH;
+        let trouble = Some(Trouble { at: now, text: "GitLab failed".into() });
+        assert_eq!(freshness(&Row { trouble, ..row(1, now) }, ages, now), "soft");
     }
 }

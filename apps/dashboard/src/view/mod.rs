@@ -5,6 +5,6 @@ mod columns;
 mod filter;
 mod matrix;
 
-pub use cell::{Cell, Stage, since};
+pub use cell::{Cell, Stage, minute, since};
 pub use filter::Filter;
-pub use matrix::{Ages, Matrix, matrix};
+pub use matrix::{Ages, Matrix, freshness, matrix};

@@ -14,7 +14,7 @@ use super::App;
 use super::entry::{Program, Visitor};
 use super::pages::{ask, unknown};
 use crate::model::{Deployment, Row};
-use crate::view::{Filter, matrix};
+use crate::view::{Filter, freshness, matrix};
 
 #[derive(Serialize)]
 struct Behind<'a> {
@@ -57,7 +57,7 @@ fn json_of(row: &Row, app: &App) -> serde_json::Value {
         "group": place_in_file.group, "category": place_in_file.category,
         "default_branch": row.head, "branches": row.branches,
         "environments": (0..row.environments.len()).map(|at| place(row, at)).collect::<Vec<_>>(),
-        "out_of_step": row.out_of_step(), "read_at": row.read_at, "trouble": row.trouble,
+        "out_of_step": row.out_of_step(), "read_at": row.read_at, "freshness": freshness(row, app.ages, Timestamp::now()), "trouble": row.trouble,
     })
 }
 

@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::answer::{Message, wants_json};
 use super::layers::Who;
@@ -90,9 +90,7 @@ async fn by_session(app: &App, door: &Door, id: String, parts: &Parts) -> Result
     if now.duration_since(session.checked) >= app.member_for {
         check(app, door, &id, &mut session, now).await?;
     }
-    if now.duration_since(session.seen) >= SignedDuration::from_mins(1) {
-        session.seen = now;
-    }
+    app.sessions.touch(&mut session, now);
     if session != before {
         app.sessions.update(&id, &session).await.map_err(|error| unavailable(&error))?;
     }

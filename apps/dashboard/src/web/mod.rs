@@ -5,7 +5,9 @@ mod api;
 mod entry;
 mod layers;
 mod metrics;
+mod packed;
 mod pages;
+mod releases;
 mod sign_in;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
 use crate::asks::Asks;
@@ -29,7 +32,7 @@ use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::source::Source;
 use crate::store::Store;
-use crate::view::Ages;
+use crate::view::{Ages, Filter};
 
 /// Changes with every version, so that browsers keep assets for good.
 pub const ASSETS: &str = env!("CARGO_PKG_VERSION");
@@ -80,17 +83,22 @@ pub struct App {
     pub member_for: SignedDuration,
     /// Whether people come over https.
     pub https: bool,
-    /// Pages that were just rendered.
-    pub pages: moka::future::Cache<pages::Key, pages::Rendered>,
+    /// Pages that were just rendered, without what is somebody's own.
+    pub pages: PageCache,
+    /// How many pages are rendered at once: as many as there are cores, since each takes some megabytes while it is made.
+    pub rendering: Semaphore,
     /// Requests that were answered.
     pub answered: AtomicU64,
 }
 
-/// A cache of rendered pages: a second long, 32 MB at most.
-pub fn page_cache() -> moka::future::Cache<pages::Key, pages::Rendered> {
+/// Rendered pages by what they show.
+pub type PageCache = moka::future::Cache<Filter, Arc<packed::Packed>>;
+
+/// A cache of rendered pages: a second long, 16 MB at most.
+pub fn page_cache() -> PageCache {
     moka::future::Cache::builder()
-        .max_capacity(32 << 20)
-        .weigher(|_, page: &pages::Rendered| u32::try_from(page.plain.len() + page.gzip.len()).unwrap_or(u32::MAX))
+        .max_capacity(16 << 20)
+        .weigher(|_, page: &Arc<packed::Packed>| u32::try_from(page.size()).unwrap_or(u32::MAX))
         .time_to_live(Duration::from_secs(1))
         .build()
 }
@@ -99,6 +107,8 @@ pub fn page_cache() -> moka::future::Cache<pages::Key, pages::Rendered> {
 pub fn router(app: Arc<App>) -> Router {
     let compressed = Router::new()
         .route("/projects/{id}", get(pages::project))
+        .route("/releases", get(releases::page))
+        .route("/api/v1/releases", get(releases::list))
         .route("/sign-in", get(sign_in::page))
         .route("/api/v1/projects", get(api::projects))
         .route("/api/v1/projects/{id}", get(api::project))

@@ -1,40 +1,21 @@
 //! The page of all projects, the page of one, and "refresh now".
 
-use std::io::Write;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::App;
 use super::answer::{Message, wants_json};
 use super::entry::Visitor;
-use crate::board::Snapshot;
+use super::packed::Packed;
+use super::sign_in::local;
 use crate::figures::{Figure, figures};
 use crate::view::{Cell, Filter, Matrix, Stage, matrix, since};
-
-/// What a rendered page depends on.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    filter: Filter,
-    session: String,
-}
-
-/// A page, ready to be sent.
-#[derive(Clone)]
-pub struct Rendered {
-    /// As it is.
-    pub plain: Bytes,
-    /// Compressed.
-    pub gzip: Bytes,
-}
 
 /// A line above the page.
 pub struct Notice {
@@ -42,19 +23,25 @@ pub struct Notice {
     text: String,
 }
 
-/// What is above each page.
-pub struct Top {
+/// How each page begins: what is somebody's own is all in here.
+#[derive(Template)]
+#[template(path = "top.html")]
+struct Top {
+    title: String,
     user: String,
     signed_in: bool,
     token: String,
+    at: String,
+    /// Whether there is a page of releases.
+    has_releases: bool,
     notices: Vec<Notice>,
 }
 
 #[derive(Template)]
 #[template(path = "board.html")]
 struct Board<'a> {
-    top: Top,
     filter: &'a Filter,
+    orders: Vec<(String, String)>,
     matrix: &'a Matrix,
     waiting: usize,
     width: usize,
@@ -63,14 +50,17 @@ struct Board<'a> {
 #[derive(Template)]
 #[template(path = "project.html")]
 struct Project<'a> {
-    top: Top,
     row: &'a crate::model::Row,
+    main: &'a str,
+    stages: Vec<(&'a str, Cell)>,
     figures: Vec<Figure>,
     past: Vec<(String, Stage)>,
     age: String,
 }
 
-fn top(app: &App, visitor: &Visitor, snapshot: &Snapshot, now: Timestamp) -> Top {
+/// The beginning of a page.
+pub fn top(app: &App, visitor: &Visitor, title: &str, at: String, now: Timestamp) -> Result<String, askama::Error> {
+    let snapshot = app.board.now();
     let mut notices = Vec::new();
     let mut say = |kind, text| notices.push(Notice { kind, text });
     if let Some(trouble) = &snapshot.apart {
@@ -96,40 +86,61 @@ fn top(app: &App, visitor: &Visitor, snapshot: &Snapshot, now: Timestamp) -> Top
     if let (_, Some(error)) = app.priorities.now() {
         say("wait", format!("Groups and order are those of the last good file: {error}"));
     }
-    Top { user: visitor.user.clone(), signed_in: app.door.is_some(), token: app.secret.form_token(&visitor.session), notices }
+    let token = app.secret.form_token(&visitor.session);
+    let has_releases = snapshot.releases.asked_for();
+    Top { has_releases, title: title.to_owned(), user: visitor.user.clone(), signed_in: app.door.is_some(), token, at, notices }
+        .render()
 }
 
 /// `GET /`
 pub async fn board(State(app): State<Arc<App>>, visitor: Visitor, Query(filter): Query<Filter>, headers: HeaderMap) -> Response {
-    let key = Key { filter, session: visitor.session.clone() };
-    let rendered = app.pages.try_get_with(key.clone(), async { render(&app, &visitor, &key.filter) }).await;
-    let rendered = match rendered {
-        Ok(rendered) => rendered,
-        Err(error) => return Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error.to_string()).into_response(),
-    };
     let accepts = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let html = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let vary = (header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
-    let response = if accepts.split(',').any(|part| part.trim().split(';').next() == Some("gzip")) {
-        ([html, vary, (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))], rendered.gzip).into_response()
-    } else {
-        ([html, vary], rendered.plain).into_response()
+    let response = match page(&app, &visitor, filter, accepts_gzip(accepts)).await {
+        Ok(response) => response,
+        Err(error) => not_rendered(&error),
     };
     visitor.on(response)
 }
 
-fn render(app: &App, visitor: &Visitor, filter: &Filter) -> Result<Rendered, askama::Error> {
-    let now = Timestamp::now();
+async fn page(app: &Arc<App>, visitor: &Visitor, filter: Filter, gzip: bool) -> Result<Response, String> {
+    let beginning = top(app, visitor, "", filter.address(), Timestamp::now()).map_err(|error| error.to_string())?;
+    let (sharing, key) = (app.clone(), filter.clone());
+    // Rendering takes long enough to be in the way of others on this thread.
+    let render = async {
+        let _one_of_few = app.rendering.acquire().await.map_err(|error| error.to_string())?;
+        tokio::task::spawn_blocking(move || render(&sharing, &key)).await.map_err(|error| error.to_string())?
+    };
+    let rest = app.pages.try_get_with(filter, render).await.map_err(|error: Arc<String>| error.to_string())?;
+    let html = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let vary = (header::VARY, HeaderValue::from_static("accept-encoding, cookie"));
+    Ok(if gzip {
+        let (body, length) = rest.body(&beginning).map_err(|error| error.to_string())?;
+        let gzip = (header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        ([html, vary, gzip, (header::CONTENT_LENGTH, HeaderValue::from(length))], body).into_response()
+    } else {
+        ([html, vary], rest.plain(&beginning).map_err(|error| error.to_string())?).into_response()
+    })
+}
+
+/// Whether a client takes gzip: `gzip;q=0` says that it does not.
+fn accepts_gzip(accepts: &str) -> bool {
+    let mut parts = accepts.split(',').map(|part| part.trim().split_once(';').unwrap_or((part.trim(), "")));
+    parts.any(|(name, weight)| name.trim() == "gzip" && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+}
+
+fn render(app: &App, filter: &Filter) -> Result<Arc<Packed>, String> {
     let snapshot = app.board.now();
     let (order, _) = app.priorities.now();
-    let matrix = matrix(&snapshot, &order, filter, app.ages, now);
+    let matrix = matrix(&snapshot, &order, filter, app.ages, Timestamp::now());
     let width = 2 + matrix.columns.len() + usize::from(matrix.has_releases) + usize::from(matrix.has_hotfixes);
-    let top = top(app, visitor, &snapshot, now);
-    let html = Board { top, filter, matrix: &matrix, waiting: snapshot.waiting.len(), width }.render()?;
-    let mut gzip = GzEncoder::new(Vec::with_capacity(html.len() / 8), Compression::new(5));
-    gzip.write_all(html.as_bytes()).map_err(|error| askama::Error::Custom(error.into()))?;
-    let gzip = gzip.finish().map_err(|error| askama::Error::Custom(error.into()))?;
-    Ok(Rendered { plain: html.into(), gzip: gzip.into() })
+    let orders = filter.orders(&matrix.columns);
+    let html = Board { filter, orders, matrix: &matrix, waiting: snapshot.waiting.len(), width }.render();
+    Packed::new(&html.map_err(|error| error.to_string())?).map(Arc::new).map_err(|error| error.to_string())
+}
+
+/// The page could not be made.
+pub fn not_rendered(error: &str) -> Response {
+    Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error).into_response()
 }
 
 /// `GET /projects/ID`
@@ -140,11 +151,13 @@ pub async fn project(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Pa
     };
     let now = Timestamp::now();
     let past = row.history.iter().map(|past| (past.environment.clone(), Stage::of(&past.deployment, row, now))).collect();
-    let page =
-        Project { top: top(&app, &visitor, &snapshot, now), row, figures: figures(row, now), past, age: since(row.read_at, now) };
-    let response = match page.render() {
+    let stages = row.environments.iter().map(|e| (e.name.as_str(), Cell::of(row, &e.name, now))).collect();
+    let main = row.project.default_branch.as_deref().unwrap_or("HEAD");
+    let page = Project { row, main, stages, figures: figures(row, now), past, age: since(row.read_at, now) };
+    let begins = top(&app, &visitor, &row.project.name, format!("/projects/{id}"), now);
+    let response = match begins.and_then(|begins| Ok(begins + &page.render()?)) {
         Ok(html) => Html(html).into_response(),
-        Err(error) => Message::new(StatusCode::INTERNAL_SERVER_ERROR, "Not rendered", error.to_string()).into_response(),
+        Err(error) => not_rendered(&error.to_string()),
     };
     visitor.on(response)
 }
@@ -165,6 +178,9 @@ pub struct Refresh {
     project: u64,
     #[serde(default)]
     token: String,
+    /// Where a browser without scripts goes on.
+    #[serde(default)]
+    to: String,
 }
 
 /// `POST /refresh`
@@ -178,7 +194,7 @@ pub async fn refresh(State(app): State<Arc<App>>, visitor: Visitor, headers: Hea
         Ok(()) if wants_json("/", &headers) => {
             (StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "message": "It is being read." }))).into_response()
         }
-        Ok(()) => Redirect::to("/").into_response(),
+        Ok(()) => Redirect::to(local(&form.to)).into_response(),
     };
     visitor.on(response)
 }

@@ -113,7 +113,7 @@ pub async fn page(Query(To { to }): Query<To>) -> Response {
     Message::new(StatusCode::OK, "Releases", text).link(format!("/oauth/start?{query}"), "Sign in with GitLab").into_response()
 }
 
-fn set_cookie(app: &App, what: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
+fn set_cookie(app: &App, what: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
     let secure = if app.https { "; Secure" } else { "" };
     let name = cookie_name(app, what);
     HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}")).ok()
@@ -223,7 +223,7 @@ async fn admit(
     let session = Session { user_id, user, began: now, seen: now, checked: now };
     let id = app.sessions.begin(&session).await.map_err(|error| refuse(unavailable(&error)))?;
     tracing::info!(user = session.user, "signed in");
-    Ok([set_cookie(app, "session", &id, 43_200), set_cookie(app, "signin", "", 0)])
+    Ok([set_cookie(app, "session", &id, app.sessions.longest().as_secs()), set_cookie(app, "signin", "", 0)])
 }
 
 /// The form of signing out.

@@ -59,6 +59,15 @@ pub struct World {
     next: u64,
 }
 
+const SIX: [(&str, &str); 6] = [
+    ("development", "development"),
+    ("qa", "testing"),
+    ("uat", "testing"),
+    ("staging", "staging"),
+    ("production", "production"),
+    ("production-us", "production"),
+];
+
 /// The SHA of a project's commit.
 pub fn sha(project: u64, commit: usize) -> String {
     Sha256::digest(format!("{project} {commit}")).iter().take(20).map(|byte| format!("{byte:02x}")).collect()
@@ -106,6 +115,20 @@ impl World {
         let user = "release-bot".to_owned();
         project.deployments.push(Deployed { id: number, environment, commit, tag, status, created: now, updated: now, user });
         number
+    }
+
+    /// 500 projects with 6 environments each, in nine groups, some out of step.
+    pub fn five_hundred(&mut self) {
+        for id in 1..=500 {
+            self.project(id, &format!("team/group{}/service-{id}", id % 9), &SIX, 40);
+            for (at, (stage, _)) in SIX.iter().enumerate() {
+                for commit in 0..4 {
+                    let tag = format!("v1.{id}.{}", commit + 30 - at * 3);
+                    let number = commit + 33 - at * 3 - id as usize % 3;
+                    self.deploy(id, stage, number, "success", (at > 2).then_some(tag.as_str()));
+                }
+            }
+        }
     }
 
     /// A deployment goes on.

@@ -45,6 +45,7 @@ pub(super) async fn flip(
     let mut working = Some(screen.working("clients request both ports, and the Lambda flips"));
     let load = Load::start(&clients);
     answered(&load, BEFORE).await?;
+    pipeline.approve(execution, "you");
     let approved = Instant::now();
     let wait = async || {
         working = None;

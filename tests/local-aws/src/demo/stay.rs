@@ -8,14 +8,15 @@ use super::people::People;
 use super::screen::Screen;
 use super::story::{approved, check, show_ports, tell_result};
 use super::{flip, killed};
-use crate::pipeline::{CHECK, CHECK_BUILD, CLUSTER, Execution, FLIP_BUILD, FLIP_CHECKED, LOAD_BALANCER, Pipeline};
-use crate::world::REGION;
+use crate::pipeline::{CHECK, CHECK_BUILD, CLUSTER, Execution, FLIP_BUILD, FLIP_CHECKED, LOAD_BALANCER, PIPELINE, Pipeline};
+use crate::world::{DEPLOYER_POLICY, DEPLOYER_ROLE, HISTORY_POLICY, REGION};
 
 /// What can be typed, and what it does.
-const KEYS: [(&str, &str); 4] = [
+const KEYS: [(&str, &str); 5] = [
     ("Enter", "shows what a flip would do, and asks: what is on the test port would become production"),
     ("k", "does so too, and kills the Lambda in the middle of the flip, so that one can look"),
     ("s", "shows the status, as `deployer status` does"),
+    ("h", "shows who released what when, as `deployer history` does"),
     ("q", "ends the demo, as Ctrl-C and SIGTERM do; nothing is left behind"),
 ];
 
@@ -49,7 +50,7 @@ pub(super) async fn stay(
         screen.tell(key, what);
     }
     loop {
-        screen.ask("Enter, k, s or q?");
+        screen.ask("Enter, k, s, h or q?");
         let line = people.line().await;
         screen.print("\n");
         match line.as_deref().map(str::trim) {
@@ -58,6 +59,7 @@ pub(super) async fn stay(
                 Err(error) => screen.tell("Failed", &format!("{error:#}")),
             },
             Some("s") => status(screen, pipeline).await?,
+            Some("h") => history(screen, pipeline).await?,
             Some("q") => return Ok(lost),
             Some(other) => screen.tell("", &format!("{other:?} is none of these.")),
             None if nobody == Nobody::Waits => std::future::pending().await,
@@ -75,6 +77,7 @@ fn show_account(screen: &Screen, pipeline: &Pipeline) {
         format!("export AWS_ACCESS_KEY_ID={}", pipeline.world.account()),
         "export AWS_SECRET_ACCESS_KEY=local".to_owned(),
         format!("target/release/deployer status --elb {LOAD_BALANCER}"),
+        format!("target/release/deployer history --elb {LOAD_BALANCER} --pipeline {PIPELINE}"),
     ]);
 }
 
@@ -131,13 +134,23 @@ async fn release(
 /// # Errors
 /// Where the deployer cannot be started.
 pub(super) async fn status(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
+    shown(screen, pipeline, "Status", &["status", "--elb", LOAD_BALANCER, "--cluster", CLUSTER]).await
+}
+
+/// Shows what `deployer history` says, with the read-only policy that it needs.
+async fn history(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
+    pipeline.world.set_policies(DEPLOYER_ROLE, &[DEPLOYER_POLICY, HISTORY_POLICY])?;
+    shown(screen, pipeline, "History", &["history", "--elb", LOAD_BALANCER, "--pipeline", PIPELINE]).await
+}
+
+async fn shown(screen: &Screen, pipeline: &Pipeline, who: &str, arguments: &[&str]) -> Result<()> {
     let output = pipeline
         .world
         .deployer(|deployer| {
-            deployer.args(["status", "--elb", LOAD_BALANCER, "--cluster", CLUSTER]);
+            deployer.args(arguments);
         })
         .await?;
-    screen.tell("Status", &format!("deployer status --elb {LOAD_BALANCER} --cluster {CLUSTER}"));
+    screen.tell(who, &format!("deployer {}", arguments.join(" ")));
     screen.print(&String::from_utf8_lossy(&output.stdout));
     screen.print(&String::from_utf8_lossy(&output.stderr));
     Ok(())

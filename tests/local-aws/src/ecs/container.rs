@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use aws_sdk_ecs::types::ContainerDefinition;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::images::Program;
 use super::logs::Stream;
-use super::wire::Wire;
+use super::wire::{SECRETS, Wire};
 use crate::app::{App, colour_of};
 
 /// How long a process has to end by itself, once it is asked to.
@@ -53,10 +54,12 @@ impl Container {
         if let Some(app) = &app {
             app.set_healthy(!program.sick);
         }
-        let own = definition.entry_point().iter().chain(definition.command()).cloned().collect::<Vec<_>>();
-        let command = program.command.as_ref().map(|default| if own.is_empty() { default } else { &own });
-        let process = match command.and_then(|command| command.split_first()) {
-            Some((first, rest)) => Some(Process::start(wire, definition, (first, rest), task).await?),
+        let command = program.process(definition.entry_point(), definition.command());
+        let process = match command.as_deref().and_then(|command| command.split_first()) {
+            Some((first, rest)) => {
+                let variables = variables(wire, definition, program).await?;
+                Some(Process::start(wire, definition, (first, rest), variables, task).await?)
+            }
             None => None,
         };
         let name = definition.name().unwrap_or_default().to_owned();
@@ -89,13 +92,11 @@ impl Process {
         wire: &Arc<Wire>,
         definition: &ContainerDefinition,
         (program, arguments): (&str, &[String]),
+        variables: Vec<(String, String)>,
         task: &str,
     ) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        for pair in definition.environment() {
-            command.env(pair.name().unwrap_or_default(), pair.value().unwrap_or_default());
-        }
+        command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
         let stream = Stream::open(wire, definition, task).await?;
         let mut child = command.spawn().with_context(|| {
@@ -132,6 +133,39 @@ impl Process {
         let _ = killpg(self.group, Signal::SIGKILL);
         self.ended().await
     }
+}
+
+/// The variables of a container: the image's, then its definition's, then those from Secrets Manager.
+///
+/// # Errors
+/// A secret that is not there, in the words of ECS.
+async fn variables(wire: &Wire, definition: &ContainerDefinition, program: &Program) -> Result<Vec<(String, String)>> {
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut variables: Vec<_> = program.environment.iter().filter_map(|text| text.split_once('=').map(pair)).collect();
+    let own = definition.environment().iter();
+    variables.extend(own.map(|one| pair((one.name().unwrap_or_default(), one.value().unwrap_or_default()))));
+    for secret in definition.secrets() {
+        variables.push((secret.name().to_owned(), secret_value(wire, secret.value_from()).await?));
+    }
+    Ok(variables)
+}
+
+/// What `valueFrom` names: `ARN`, or `ARN:KEY:STAGE:VERSION` (ECS developer guide, "Secrets Manager secrets").
+async fn secret_value(wire: &Wire, from: &str) -> Result<String> {
+    let parts: Vec<&str> = from.split(':').collect();
+    let (arn, key) = (parts.iter().take(7).copied().collect::<Vec<_>>().join(":"), parts.get(7).copied().unwrap_or_default());
+    let answer = wire.call(&SECRETS, "GetSecretValue", &json!({ "SecretId": arn })).await?;
+    let text = answer["SecretString"].as_str().with_context(|| {
+        format!("ResourceInitializationError: unable to pull secrets or registry auth: secret {arn}: {}", answer["__type"])
+    })?;
+    if key.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let values: Value = serde_json::from_str(text).unwrap_or_default();
+    let value = values[key].as_str().map(str::to_owned);
+    value.with_context(|| {
+        format!("ResourceInitializationError: unable to pull secrets or registry auth: retrieved secret from Secrets Manager did not contain json key {key}")
+    })
 }
 
 async fn forward(wire: Arc<Wire>, stream: Option<Stream>, output: impl AsyncRead + Unpin) {

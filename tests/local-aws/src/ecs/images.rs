@@ -1,7 +1,7 @@
 //! What an image does when it runs.
 //!
-//! An image of the account's own ECR is what its manifest says, as an image's configuration does (OCI image specification): `Cmd`
-//! is run as a process of this machine; the label `version` is what its web page shows; with the label `sick` the page's health
+//! An image of the account's own ECR is what its manifest says, as an image's configuration does (OCI image specification):
+//! `Entrypoint` and `Cmd` are run as a process of this machine, with `Env`; the label `version` is what its web page shows; with the label `sick` the page's health
 //! check fails. An image of any other registry is a web page with its tag as version, and no process.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use super::registry::Image;
 use super::wire::{ECR, Wire};
 
 /// What a container runs.
@@ -20,13 +21,30 @@ pub(super) struct Program {
     pub sick: bool,
     /// The process, empty where the image names none; none where the image is of another registry and runs nothing.
     pub command: Option<Vec<String>>,
+    /// What the process begins with, unless a definition says otherwise.
+    pub entrypoint: Vec<String>,
+    /// The process's variables, as `NAME=value`, unless a definition says otherwise.
+    pub environment: Vec<String>,
+}
+
+impl Program {
+    /// The process of a container: what its definition says goes before the image's, and an entry point of its own also before
+    /// the image's command (Dockerfile reference, "ENTRYPOINT"). None where the image runs nothing.
+    pub fn process(&self, entrypoint: &[String], command: &[String]) -> Option<Vec<String>> {
+        let default = self.command.as_ref()?;
+        let default = if entrypoint.is_empty() { default.as_slice() } else { &[] };
+        let first = if entrypoint.is_empty() { &self.entrypoint } else { entrypoint };
+        let rest = if command.is_empty() { default } else { command };
+        Some(first.iter().chain(rest).cloned().collect())
+    }
 }
 
 /// The manifest of an image for [`push`](super::registry::Registry::push): what `docker push` would send.
 #[must_use]
-pub(super) fn manifest(version: &str, command: &[&str], sick: bool) -> String {
-    let labels: BTreeMap<&str, &str> = [("version", version)].into_iter().chain(sick.then_some(("sick", "true"))).collect();
-    json!({ "schemaVersion": 2, "config": { "Cmd": command, "Labels": labels }, "layers": [] }).to_string()
+pub(super) fn manifest(version: &str, image: &Image<'_>) -> String {
+    let labels: BTreeMap<&str, &str> = [("version", version)].into_iter().chain(image.sick.then_some(("sick", "true"))).collect();
+    let config = json!({ "Entrypoint": image.entrypoint, "Cmd": image.command, "Env": image.environment, "Labels": labels });
+    json!({ "schemaVersion": 2, "config": config, "layers": [] }).to_string()
 }
 
 /// Pulls an image, by the digest that ECS resolved where it did.
@@ -56,6 +74,7 @@ pub(super) async fn pull(wire: &Wire, image: &str, digest: Option<&str>) -> Resu
     let manifest: Value = serde_json::from_str(manifest).unwrap_or_default();
     let config = &manifest["config"];
     let version = config["Labels"]["version"].as_str().unwrap_or(tag).to_owned();
-    let command = config["Cmd"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    Ok(Ok(Program { version, sick: config["Labels"]["sick"] == "true", command: Some(command) }))
+    let words = |name: &str| config[name].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    let sick = config["Labels"]["sick"] == "true";
+    Ok(Ok(Program { version, sick, command: Some(words("Cmd")), entrypoint: words("Entrypoint"), environment: words("Env") }))
 }

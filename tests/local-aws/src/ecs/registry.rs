@@ -14,6 +14,10 @@ pub struct Image<'a> {
     pub version: &'a str,
     /// What it runs as a process.
     pub command: &'a [&'a str],
+    /// What that process begins with, whatever a definition gives it as its command.
+    pub entrypoint: &'a [&'a str],
+    /// Its variables, as `NAME=value`.
+    pub environment: &'a [&'a str],
     /// Whether its health check fails.
     pub sick: bool,
 }
@@ -49,7 +53,7 @@ impl Registry {
         // One that is there already is refused, and that is well.
         self.call(&ECR, "CreateRepository", &json!({ "repositoryName": repository })).await?;
         let version = if image.version.is_empty() { tag } else { image.version };
-        let put = json!({ "repositoryName": repository, "imageTag": tag, "imageManifest": manifest(version, image.command, image.sick) });
+        let put = json!({ "repositoryName": repository, "imageTag": tag, "imageManifest": manifest(version, &image) });
         let answer = self.call(&ECR, "PutImage", &put).await?;
         let digest = answer["image"]["imageId"]["imageDigest"].as_str();
         digest.map(str::to_owned).with_context(|| format!("PutImage answered {answer}"))

@@ -1,4 +1,4 @@
-//! Calls of the JSON protocols for which the local AWS has no client: ECR's and CloudWatch Logs'.
+//! Calls of the JSON protocols for which the local AWS has no client: ECR's, CloudWatch Logs' and Secrets Manager's.
 
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
@@ -19,6 +19,7 @@ pub(super) struct Service {
 }
 
 pub(super) const ECR: Service = Service { name: "ecr", target: "AmazonEC2ContainerRegistry_V20150921" };
+pub(super) const SECRETS: Service = Service { name: "secretsmanager", target: "secretsmanager" };
 pub(super) const LOGS: Service = Service { name: "logs", target: "Logs_20140328" };
 
 /// Makes calls as the operator.

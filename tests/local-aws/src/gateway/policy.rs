@@ -142,6 +142,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
+        ("codepipeline", "ListActionExecutions" | "ListPipelineExecutions") => pipeline(request),
         ("ecs" | "ecr" | "logs" | "scheduler", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
@@ -151,6 +152,12 @@ fn resources(request: &Request) -> Vec<String> {
 
 fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     texts.into_iter().map(str::to_owned).collect()
+}
+
+/// The ARN of the pipeline that a list is of.
+fn pipeline(request: &Request) -> Vec<String> {
+    let name = request.json("pipelineName").and_then(|name| name.as_str());
+    name.map(|name| format!("arn:aws:codepipeline:{}:{}:{name}", request.region, request.caller.account)).into_iter().collect()
 }
 
 /// The ARNs of the services that DescribeServices names, by ARN or by name.

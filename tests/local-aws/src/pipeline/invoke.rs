@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Execution, Pipeline};
+use serde_json::json;
+
+use super::{Execution, Over, Past, Pipeline};
 use crate::gateway::Call;
 use crate::jobs::JobState;
 use crate::lambda::Invocation;
@@ -139,13 +141,26 @@ impl Pipeline {
         let job = self.world.jobs.create_job(&parameters);
         let event = self.world.jobs.event(&job).to_string();
         self.world.gateway.reset_calls();
-        let began = Instant::now();
+        let (began, since) = (Instant::now(), Past::begins());
         let deliveries = self.lambda.deliver_again_after(event.as_bytes(), wait).await?;
         let ended = Instant::now();
         let state = self.world.jobs.state(&job).context("the job is gone")?;
         // Whoever looks at the account meanwhile makes calls too.
         let calls = self.world.gateway.calls().into_iter().filter(|call| call.caller.role == LAMBDA_ROLE).collect();
         let invoked = Invoked { state, deliveries, calls, began, ended };
+        let (status, output) = match &invoked.state {
+            JobState::Succeeded { output_variables, external_execution_id, summary, .. } => {
+                let result = json!({ "externalExecutionId": external_execution_id, "externalExecutionSummary": summary });
+                ("Succeeded", json!({ "executionResult": result, "outputVariables": output_variables }))
+            }
+            JobState::Failed { r#type, message, external_execution_id } => {
+                let error = json!({ "code": r#type, "message": message });
+                ("Failed", json!({ "executionResult": { "externalExecutionId": external_execution_id, "errorDetails": error } }))
+            }
+            JobState::InProgress => ("InProgress", json!({})),
+        };
+        let configuration = json!({ "FunctionName": "blue-green-flip", "UserParameters": parameters });
+        self.note(execution, since, Over { category: "Invoke", name: "Lambda", status, by: "", configuration, output });
         if let Ok(variables) = invoked.variables() {
             execution.export(action.namespace, variables.clone());
         }

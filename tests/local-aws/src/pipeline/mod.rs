@@ -5,6 +5,7 @@
 mod build;
 mod execution;
 mod invoke;
+mod past;
 mod stack;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 pub use build::Images;
 pub use execution::Execution;
 pub use invoke::{Action, CHECK, CHECK_BUILD, CHECK_ROLL_BACK, FLIP_BUILD, FLIP_CHECKED, Invoked, ROLL_BACK};
+pub use past::{Over, PIPELINE, Past};
 pub use stack::{CLUSTER, LOAD_BALANCER, Side, Stack};
 
 use crate::lambda::Lambda;
@@ -51,6 +53,20 @@ impl Pipeline {
     /// What runs; nothing before the first deployment.
     pub fn stack(&self) -> Option<&Stack> {
         self.stack.as_ref()
+    }
+
+    /// Notes that a person approved what comes next in this execution.
+    pub fn approve(&self, execution: &Execution, person: &str) {
+        let by = format!("arn:aws:sts::{}:assumed-role/approvers/{person}", self.world.account());
+        self.note(
+            execution,
+            Past::begins(),
+            Over { category: "Approval", name: "Manual", status: "Succeeded", by: &by, ..Over::default() },
+        );
+    }
+
+    fn note(&self, execution: &Execution, began: f64, over: Over<'_>) {
+        self.world.jobs.past().note(self.world.account(), execution.id(), began, over);
     }
 
     /// The Deploy stage: the first time it makes the stack, later it updates what differs. Returns the sides that were

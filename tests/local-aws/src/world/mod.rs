@@ -51,6 +51,9 @@ pub const DEPLOYER_POLICY: &str = include_str!("../../../../cloudformation/polic
 /// The policy of `deployer roll`.
 pub const ROLL_POLICY: &str = include_str!("../../../../cloudformation/policies/roll.json");
 
+/// The policy of whoever reads releases.
+pub const HISTORY_POLICY: &str = include_str!("../../../../cloudformation/policies/history.json");
+
 /// What the function needs besides, where a rule signs in with Cognito.
 pub const COGNITO_POLICY: &str = include_str!("../../../../cloudformation/policies/cognito-sign-in.json");
 
