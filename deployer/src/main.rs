@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod fence;
 mod fix;
+mod help;
 mod interrupts;
 mod output;
 mod progress;

@@ -14,7 +14,7 @@ use super::{codepipeline, ecs, elb};
 use crate::history::rolls::{Brought, Rollout};
 use crate::history::{Release, flips, rolls, sequence};
 use crate::seen::ports::PortPair;
-use crate::seen::twins::survey;
+use crate::seen::survey::survey;
 
 /// How many actions of a pipeline are looked back through: about 50 releases.
 const ACTIONS: usize = 500;

@@ -6,7 +6,7 @@ use super::pipeline::{Action, Execution};
 use super::{Outcome, Release, Way};
 use crate::asked::parameters::{Action as Asked, Parameters};
 use crate::release::journal::Journal;
-use crate::seen::pairs::Pair;
+use crate::seen::pair::Pair;
 use crate::seen::topology::Topology;
 
 /// The flips of a pipeline, by what its actions tell. Checks, and flips that found nothing to do, are none.

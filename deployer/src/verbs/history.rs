@@ -6,7 +6,8 @@ use comfy_table::{Cell, Color};
 use jiff::Timestamp;
 
 use crate::args::HistoryArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 
