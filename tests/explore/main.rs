@@ -9,7 +9,6 @@
 mod explorer;
 mod history;
 mod invariants;
-mod mutants;
 mod own;
 mod play;
 mod rows;
