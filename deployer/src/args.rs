@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
+
+use crate::verbs::approval::ApprovalArgs;
+use crate::verbs::build::stacks::StacksArgs;
+use crate::verbs::roll::args::RollArgs;
 
 const ABOUT: &str = "\
 Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
@@ -22,10 +25,12 @@ what it has; the test side gets the new tag. Where no load balancer has the name
 Examples:
   ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
   deployer --elb shop --input build.json --output out.json --settle 0
+  deployer --elb shop --stacks shop --execution $ID --env-file variables.env
   deployer status --elb shop
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
+  deployer approve --pipeline shop-release
   deployer close-flip --elb shop
   deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
 
@@ -34,6 +39,9 @@ Environment:
   EXECUTION_ID                       the pipeline execution (--execution)
   ECS_CLUSTER                        where services are looked for (--cluster)
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
+  STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
+  KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
+  PIPELINE                           the pipeline whose approval is answered (--pipeline)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
   DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
@@ -99,6 +107,10 @@ pub enum Verb {
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Show what a pipeline's approval is about, ask, and approve it
+    Approve(ApprovalArgs),
+    /// Show what a pipeline's approval is about, ask, and reject it
+    Reject(ApprovalArgs),
     /// Close a flip that nobody goes on with as not made; move nothing
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
@@ -151,6 +163,8 @@ pub struct BuildArgs {
     pub group: Option<String>,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub stacks: StacksArgs,
 }
 
 /// Where services without a `Service` tag are looked for.

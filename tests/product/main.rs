@@ -10,3 +10,4 @@ mod kinds;
 mod policy;
 mod roll;
 mod secrets;
+mod stacks;

@@ -11,13 +11,14 @@ mod policy;
 mod request;
 mod rounds;
 mod serve;
+mod stacks;
 mod stale;
 pub(crate) mod tags;
 mod throttle;
 mod upstream;
 mod xml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -88,6 +89,8 @@ struct Inner {
     /// ECS throttles registrations always.
     registrations: Registrations,
     kills: Mutex<HashMap<String, Kill>>,
+    /// The services that were ever seen, by cluster and name: stacks make and delete them.
+    services: Mutex<BTreeSet<(String, String)>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
@@ -113,6 +116,7 @@ impl Gateway {
             throttle: Mutex::default(),
             registrations: Registrations::default(),
             kills: Mutex::default(),
+            services: Mutex::default(),
             policies: Mutex::default(),
             under_way: watch::Sender::new(0),
         });

@@ -142,11 +142,21 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
+        ("cloudformation", "DescribeStacks" | "GetTemplate") => stacks(request),
         ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
     // A call that names nothing is the service's to refuse, after a policy has allowed it on something.
     if named.is_empty() { vec!["*".to_owned()] } else { named }
+}
+
+/// A stack is named, or given by its ARN, which ends in an id of its own.
+fn stacks(request: &Request) -> Vec<String> {
+    let arn = |name: &str| match name.starts_with("arn:") {
+        true => name.to_owned(),
+        false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
+    };
+    request.query("StackName").map(arn).into_iter().collect()
 }
 
 fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -1,0 +1,108 @@
+//! bin/deploy, bin/rollback and bin/cleanup with the real AWS command line.
+
+use std::process::{Output, Stdio};
+
+use local_aws::codepipeline::CodePipeline;
+use local_aws::installation::{Installation, NAME, PATIENCE, Push, RELEASE, root, source};
+use local_aws::world::binary;
+use tokio::process::Command;
+
+use super::traffic::{Traffic, version};
+
+const NOTHING: Push<'_> = Push { parameters: &[], files: &[] };
+
+async fn run(installation: &Installation, script: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(root().join("bin").join(script));
+    command
+        .args(["--name", NAME])
+        .args(arguments)
+        .env_clear()
+        .envs(installation.script_env().unwrap())
+        .env("POLL_SECONDS", "0.2");
+    command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_installed_released_rolled_back_and_left_empty() {
+    let installation = Installation::empty().await.unwrap();
+    let zip = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(zip.path(), source(&NOTHING).unwrap()).unwrap();
+    let deployer = binary("deployer");
+    let packages = ["--function", zip.path().to_str().unwrap(), "--deployer", deployer.to_str().unwrap()];
+    let install = [&["--test-cidr", "192.0.2.0/24", "--source", "s3"][..], &packages].concat();
+
+    let dry = run(&installation, "deploy", &[&install[..], &["--dry-run"]].concat()).await;
+    assert!(dry.status.success() && told(&dry).contains("shop-bucket"), "{}", told(&dry));
+    let output = run(&installation, "deploy", &install).await;
+    assert!(output.status.success(), "{}", told(&output));
+    installation.pipelines.wait(PATIENCE, "the first runs are over", CodePipeline::is_idle).await.unwrap();
+    let again = run(&installation, "deploy", &packages).await;
+    assert!(again.status.success(), "{}", told(&again));
+    assert_eq!(told(&again).matches("unchanged").count(), 4, "{}", told(&again));
+
+    // The source is an object: its upload starts a release.
+    let bucket = installation.parameters("shop-pipeline").await.unwrap()["PackagesBucket"].clone();
+    let mut versions = Vec::new();
+    for _ in 0..2 {
+        let before = installation.pipelines.executions(RELEASE).len();
+        installation.pipelines.account().put_object(&bucket, "shop/source.zip", source(&NOTHING).unwrap()).await.unwrap();
+        installation.pipelines.wait(PATIENCE, "it starts", |p| p.executions(RELEASE).len() > before).await.unwrap();
+        let id = installation.pipelines.executions(RELEASE).pop().unwrap();
+        installation.asks(RELEASE, &id).await.unwrap();
+        installation.approve(RELEASE).unwrap();
+        installation.succeeded(RELEASE, &id).await.unwrap();
+        versions.push(version(&installation, 80).await);
+    }
+
+    let traffic = Traffic::on(&installation).await;
+    let back = run(&installation, "rollback", &["--now", "--yes"]).await;
+    assert!(back.status.success(), "{}", told(&back));
+    assert_eq!(version(&installation, 80).await, versions[0]);
+    traffic.served(&[&versions[0], &versions[1]]).await;
+
+    let unasked = run(&installation, "cleanup", &[]).await;
+    assert_eq!(unasked.status.code(), Some(2), "{}", told(&unasked));
+    let clean = run(&installation, "cleanup", &["--everything", "--yes"]).await;
+    assert!(clean.status.success(), "{}", told(&clean));
+    let nothing = run(&installation, "cleanup", &["--everything", "--yes"]).await;
+    assert!(told(&nothing).contains("nothing of shop is left"), "{}", told(&nothing));
+    assert!(installation.world.elb().describe_load_balancers().send().await.unwrap().load_balancers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roll_back_at_once_waits_for_another_flip() {
+    let installation = Installation::start().await.unwrap();
+    installation.release(&NOTHING).await.unwrap();
+    let first = version(&installation, 80).await;
+    installation.release(&NOTHING).await.unwrap();
+    let busy = installation.pipelines.occupy().await;
+    let script = run(&installation, "rollback", &["--now", "--yes"]);
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        drop(busy);
+    };
+    let (output, ()) = tokio::join!(script, release);
+    assert!(output.status.success(), "{}", told(&output));
+    assert!(told(&output).contains("another flip is running"), "{}", told(&output));
+    assert_eq!(version(&installation, 80).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_tell_what_is_wrong() {
+    let installation = Installation::empty().await.unwrap();
+    for (script, arguments, code, wrong) in [
+        ("deploy", &["--no-such"][..], 2, "--no-such"),
+        ("deploy", &[][..], 2, "--test-cidr"),
+        ("rollback", &["--min-capacity", "101"][..], 2, "0 to 100"),
+        ("rollback", &["--now", "--yes"][..], 1, "shop-flip"),
+        ("cleanup", &["--no-such"][..], 2, "--no-such"),
+    ] {
+        let output = run(&installation, script, arguments).await;
+        assert_eq!(output.status.code(), Some(code), "{script} {arguments:?}: {}", told(&output));
+        assert!(told(&output).contains(wrong), "{script} {arguments:?}: {}", told(&output));
+    }
+}

@@ -1,0 +1,44 @@
+//! Clients on both ports for as long as a scenario lasts.
+
+use std::collections::BTreeSet;
+
+use local_aws::installation::{Installation, NAME};
+use local_aws::load::{Aim, Load};
+
+/// Running clients on both ports.
+pub struct Traffic(Load);
+
+impl Traffic {
+    /// Starts the clients: two a port, which leave the machine to the release.
+    pub async fn on(installation: &Installation) -> Self {
+        let address = |port| installation.world.load_balancer.address(NAME, port).expect("a listener");
+        let aims = [("live", 80), ("test", 8080)].map(|(name, port)| {
+            let pause = std::time::Duration::from_millis(20);
+            Aim { clients: 2, pause, ..Aim::at(name, address(port)) }
+        });
+        let load = Load::start(&aims);
+        load.each_asked(3).await.unwrap();
+        Self(load)
+    }
+
+    /// Stops them. No request was lost, and production was answered by these versions only, each of them.
+    pub async fn served(self, versions: &[&str]) {
+        self.0.each_asked(3).await.unwrap();
+        let report = self.0.stop().await.unwrap();
+        assert_eq!(report.failed(), 0, "{:?} {:?}", report.statuses("live"), report.statuses("test"));
+        let seen: BTreeSet<String> = report.versions("live").into_keys().collect();
+        assert_eq!(seen, versions.iter().map(|version| (*version).to_owned()).collect());
+    }
+}
+
+/// The version that a port serves now.
+pub async fn version(installation: &Installation, port: u16) -> String {
+    let address = installation.world.load_balancer.address(NAME, port).expect("a listener");
+    let load = Load::start(&[Aim { clients: 1, ..Aim::at("once", address) }]);
+    load.each_asked(1).await.unwrap();
+    let report = load.stop().await.unwrap();
+    assert_eq!(report.failed(), 0, "{:?}", report.statuses("once"));
+    let versions: Vec<String> = report.versions("once").into_keys().collect();
+    assert_eq!(versions.len(), 1, "{versions:?}");
+    versions.into_iter().next().unwrap()
+}
