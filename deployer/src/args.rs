@@ -26,7 +26,7 @@ Examples:
   ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
   deployer --elb shop --input build.json --output out.json --settle 0
   deployer --elb shop --stacks shop --execution $ID --env-file variables.env
-  deployer status --elb shop
+  deployer status --elb shop --pipeline shop-release
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
@@ -41,8 +41,9 @@ Environment:
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
   STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
   KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
-  PIPELINE                           the pipeline whose approval is answered (--pipeline)
+  PIPELINE                           the pipeline whose approval is shown or answered (--pipeline)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  SETTLE_SECONDS                     how long flips under way are waited for (--settle)
   DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 
@@ -100,7 +101,7 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show which version is on which port, its image and health, tags that disagree, the fence and the last flip
-    Status(ShowArgs),
+    Status(StatusArgs),
     /// Show exactly what a flip would write, and what would block it; write nothing
     Plan(PlanArgs),
     /// Show what keeps this load balancer from being flipped, each with the command that fixes it
@@ -150,7 +151,7 @@ pub struct BuildArgs {
     #[arg(long, env = "EXECUTION_ID", value_name = "ID", value_parser = execution)]
     pub execution: Option<Execution>,
     /// How long flips under way are waited for after the fence is set, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    #[arg(long, env = "SETTLE_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub settle: Duration,
     /// Refuse where the live side runs another image than its Image tag says
     #[arg(long)]
@@ -193,6 +194,16 @@ pub struct ShowArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub show: ShowArgs,
+    /// Show the approval that waits in this pipeline as well, and what waits behind it
+    #[arg(long, env = "PIPELINE", value_name = "NAME")]
+    pub pipeline: Option<String>,
 }
 
 /// Arguments of `plan`: what the flip would be asked for.

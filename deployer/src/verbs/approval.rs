@@ -73,7 +73,7 @@ pub fn described(pipeline: &str, waiting: &Waiting) -> String {
     lines.extend(link.as_ref().map(|link| format!("look at it: {link}")));
     lines.push(match behind {
         Some(behind) => format!(
-            "execution {behind}, a newer build, waits behind it: stage {stage} takes one at a time, and an approval may wait for 7 days"
+            "execution {behind}, a newer build, waits behind it: stage {stage} takes one at a time, and an approval waits up to 7 days"
         ),
         None => format!("no newer build waits behind it; one that comes waits, since stage {stage} takes one at a time"),
     });

@@ -1,5 +1,6 @@
 //! Approvals of a pipeline: what waits, what its approver reads, and the answer.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::aws::call::Caller;
@@ -15,7 +16,7 @@ pub struct Approvals {
 }
 
 /// An approval that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waiting {
     /// The stage that it locks.
     pub stage: String,
@@ -31,6 +32,7 @@ pub struct Waiting {
     pub text: Option<String>,
     /// Where the approver looks.
     pub link: Option<String>,
+    #[serde(skip)]
     token: String,
 }
 

@@ -40,6 +40,7 @@ def main():
     import kept
     import load_balancers
     import service_stacks
+    import summaries
 
     load_balancers.install()
     deployments.install()
@@ -47,6 +48,7 @@ def main():
     kept.install()
     connections.install(ministack.app, ministack.core.router)
     service_stacks.install()
+    summaries.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

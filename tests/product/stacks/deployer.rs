@@ -44,7 +44,7 @@ async fn the_deployer_writes_both_sides_or_says_why_not() {
     assert_eq!(fs::read_to_string(sound.path().join("Code2.yaml")).unwrap(), service);
     let word = "  Secret: {Type: String, NoEcho: true}\n  Name:";
     for (parameters, service, arguments, code, wrong) in [
-        (r#"{"Nothing":"1"}"#, service.clone(), &[][..], 2, "sets Nothing, which"),
+        (r#"{"Nothing":"1"}"#, service.clone(), &[][..], 2, "set Nothing, which"),
         (r#"{"Tag":"1"}"#, service.clone(), &[][..], 2, "set Tag, which the pipeline sets"),
         (r#"{"Cpu":[]}"#, service.clone(), &[][..], 2, "expected an object"),
         ("{}", service.replacen("  Name:", word, 1), &[][..], 3, "NoEcho"),
@@ -60,6 +60,13 @@ async fn the_deployer_writes_both_sides_or_says_why_not() {
         ),
         ("{}", format!("Transform: AWS::LanguageExtensions\n{service}"), &[][..], 3, "transform"),
         ("{}", service.replace("Default: Hello", "Default: '{{resolve:ssm:x}}'"), &[][..], 3, "dynamic reference"),
+        (
+            "{}",
+            service.replacen("  Cpu:", "  Region:\n    Type: String\n  Cpu:", 1),
+            &[][..],
+            2,
+            "needs Region, which nothing sets",
+        ),
         ("{}", service.clone(), &["--keep", "1"][..], 2, "--keep"),
         ("{}", service.clone(), &["--env-file", "x"][..], 2, "--execution"),
     ] {

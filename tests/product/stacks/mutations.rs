@@ -1,11 +1,10 @@
 //! A template of the pipelines that lacks something is found out: each mutation ends in a failure that names it.
 
 use local_aws::codepipeline::{Definition, Status};
-use local_aws::installation::{Installation, PATIENCE, Push, RELEASE, ROLLBACK, template};
+use local_aws::installation::{Installation, PATIENCE, RELEASE, ROLLBACK, template};
 
+use super::stage::NOTHING;
 use super::traffic::version;
-
-const NOTHING: Push<'_> = Push { parameters: &[], files: &[] };
 
 /// The template with one place changed.
 fn mutated(from: &str, to: &str) -> String {

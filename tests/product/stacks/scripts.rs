@@ -3,13 +3,12 @@
 use std::process::{Output, Stdio};
 
 use local_aws::codepipeline::CodePipeline;
-use local_aws::installation::{Installation, NAME, PATIENCE, Push, RELEASE, root, source};
+use local_aws::installation::{Installation, NAME, PATIENCE, RELEASE, root, source};
 use local_aws::world::binary;
 use tokio::process::Command;
 
+use super::stage::NOTHING;
 use super::traffic::{Traffic, version};
-
-const NOTHING: Push<'_> = Push { parameters: &[], files: &[] };
 
 async fn run(installation: &Installation, script: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(root().join("bin").join(script));
@@ -62,7 +61,7 @@ async fn an_account_is_installed_released_rolled_back_and_left_empty() {
     let back = run(&installation, "rollback", &["--now", "--yes"]).await;
     assert!(back.status.success(), "{}", told(&back));
     assert_eq!(version(&installation, 80).await, versions[0]);
-    traffic.served(&[&versions[0], &versions[1]]).await;
+    traffic.served(&installation, &[&versions[0], &versions[1]]).await;
 
     let unasked = run(&installation, "cleanup", &[]).await;
     assert_eq!(unasked.status.code(), Some(2), "{}", told(&unasked));

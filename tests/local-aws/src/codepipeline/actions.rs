@@ -143,7 +143,7 @@ impl CodePipeline {
         let home = self.0.home.path().display().to_string();
         let own = std::env::var("PATH").unwrap_or_default();
         let id = format!("{name}:{}", Uuid::new_v4());
-        let mut env: BTreeMap<String, String> = self.0.build_env.clone().into_iter().collect();
+        let mut env: BTreeMap<String, String> = lock(&self.0.build_env).clone().into_iter().collect();
         env.extend(
             [
                 ("PATH", format!("{home}:{}:{own}", self.0.build_path.display())),

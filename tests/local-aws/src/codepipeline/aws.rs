@@ -88,6 +88,16 @@ impl Account {
         described.map(read).collect()
     }
 
+    /// Whether there is a function of this name.
+    ///
+    /// # Errors
+    /// Where no answer comes.
+    pub async fn has_function(&self, name: &str) -> Result<bool> {
+        let path = format!("/2015-03-31/functions/{name}");
+        let (status, _) = self.send("lambda", Method::GET, &path, &[], Bytes::new()).await?;
+        Ok(status.is_success())
+    }
+
     /// An object's bytes; none where there is none.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::Result;
 use tokio::net::TcpListener;
@@ -91,6 +92,8 @@ struct Inner {
     kills: Mutex<HashMap<String, Kill>>,
     /// The services that were ever seen, by cluster and name: stacks make and delete them.
     services: Mutex<BTreeSet<(String, String)>>,
+    /// When it was looked for them.
+    looked: Mutex<Option<Instant>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
@@ -117,6 +120,7 @@ impl Gateway {
             registrations: Registrations::default(),
             kills: Mutex::default(),
             services: Mutex::default(),
+            looked: Mutex::default(),
             policies: Mutex::default(),
             under_way: watch::Sender::new(0),
         });

@@ -142,6 +142,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
+        ("codepipeline", "GetPipelineState" | "ListActionExecutions" | "PutApprovalResult") => pipelines(request),
         ("cloudformation", "DescribeStacks" | "GetTemplate") => stacks(request),
         ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
@@ -157,6 +158,14 @@ fn stacks(request: &Request) -> Vec<String> {
         false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
     };
     request.query("StackName").map(arn).into_iter().collect()
+}
+
+/// A pipeline, or one of its actions where an approval is answered (service authorization reference, "AWS CodePipeline").
+fn pipelines(request: &Request) -> Vec<String> {
+    let text = |name: &str| request.json(name).and_then(|value| value.as_str()).unwrap_or_default();
+    let names = ["name", "pipelineName", "stageName", "actionName"].map(text);
+    let parts: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    vec![format!("arn:aws:codepipeline:{}:{}:{}", request.region, request.caller.account, parts.join("/"))]
 }
 
 fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -1,6 +1,8 @@
 //! What stacks and pipelines bring about besides their own answers: services that run, pipelines that start, a function that is
 //! called by the command line.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use bytes::Bytes;
 use hyper::http::request::Parts;
@@ -15,9 +17,15 @@ use crate::codepipeline::Account;
 use crate::jobs::Jobs;
 use crate::lambda::Outcome;
 
+/// How often what stacks hold is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
 impl Inner {
     /// Looks what the stacks of an account hold now: services to run, pipelines to start.
     pub(super) async fn look_at_stacks(&self, account: &str) -> Result<()> {
+        if !self.is_time_to_look() {
+            return Ok(());
+        }
         let api = Account::new(format!("http://{}", self.backends.api), account.to_owned());
         let call = |operation: &str, body: Value| {
             let (api, target) = (api.clone(), format!("AmazonEC2ContainerServiceV20141113.{operation}"));
@@ -41,14 +49,28 @@ impl Inner {
             None => Ok(()),
         }
     }
+
+    /// Whoever waits for a stack asks often, and every look costs a dozen calls.
+    fn is_time_to_look(&self) -> bool {
+        let mut looked = lock(&self.looked);
+        let due = looked.is_none_or(|last| last.elapsed() >= LOOK);
+        if due {
+            *looked = Some(Instant::now());
+        }
+        due
+    }
 }
 
 /// A synchronous call of the function, where somebody plays the account's pipelines; else none.
 pub(super) async fn invocation(jobs: &Jobs, parts: &Parts, body: &Bytes, request: &Request) -> Option<Answer> {
-    if request.service != "lambda" || !parts.uri.path().ends_with("/invocations") {
-        return None;
-    }
-    let invoked = jobs.pipelines()?.invoke_directly(body).await;
+    // /2015-03-31/functions/NAME/invocations
+    let name = parts.uri.path().strip_suffix("/invocations").filter(|_| request.service == "lambda")?.rsplit('/').next()?;
+    let pipelines = jobs.pipelines()?;
+    let invoked = match pipelines.account().has_function(name).await {
+        Ok(true) => pipelines.invoke_directly(body).await,
+        Ok(false) => return None,
+        Err(error) => Err(error),
+    };
     let (status, error, body) = match invoked {
         Ok(Some(invocation)) => match invocation.outcome {
             Outcome::Answer(answer) => (StatusCode::OK, None, answer),
