@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use tokio::time::sleep;
+use anyhow::{Context, Result, bail};
 
 use crate::codepipeline::{CodePipeline, Event, StackAsked, Stacks, Status, files, pack};
 use crate::lambda::Lambda;
@@ -114,15 +113,7 @@ impl Installation {
         let name = format!("{NAME}-{stack}");
         let parameters = given.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         let asked = StackAsked { template, parameters, role: None, capabilities: vec!["CAPABILITY_IAM".to_owned()] };
-        self.stacks.apply("CreateStack", &name, &asked).await?.map_err(|message| anyhow!("CreateStack {name}: {message}"))?;
-        loop {
-            let stack = self.stacks.stack(&name).await?.context("the stack is gone")?;
-            match stack.status.as_str() {
-                "CREATE_IN_PROGRESS" => sleep(Duration::from_millis(50)).await,
-                "CREATE_COMPLETE" => return Ok(stack.outputs),
-                other => bail!("stack {name} ended as {other}: {:?}", self.events(&name).await?),
-            }
-        }
+        Ok(self.stacks.make("CreateStack", &name, &asked).await?.outputs)
     }
 
     /// Every event of a stack, the newest first.

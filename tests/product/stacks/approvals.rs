@@ -13,7 +13,10 @@ const APPROVER_POLICY: &str = include_str!("../../../cloudformation/policies/app
 
 async fn run(installation: &Installation, arguments: &[&str]) -> Output {
     installation.world.set_policies("deployer", &[DEPLOYER_POLICY, APPROVER_POLICY]).unwrap();
-    installation.world.deployer(|deployer| drop(deployer.args(arguments))).await.unwrap()
+    let configure = |deployer: &mut tokio::process::Command| {
+        deployer.args(arguments);
+    };
+    installation.world.deployer(configure).await.unwrap()
 }
 
 fn said(output: &Output) -> String {

@@ -1,10 +1,18 @@
 //! `deployer --stacks`: what it refuses, and what it writes.
 
 use std::fs;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use local_aws::installation::{Installation, Push, template};
+use local_aws::world::binary;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use super::stage::{NOTHING, release, released};
+use super::traffic::Pace;
 
 /// A folder as the build leaves it.
 fn build(parameters: &str, service: &str) -> TempDir {
@@ -90,4 +98,25 @@ async fn a_side_that_differs_from_its_stack_is_refused() {
     let output = run(&installation, &build("{}", &template("service").unwrap()), &[]).await;
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(told(&output).contains("says another") && told(&output).contains("add-tags"), "{}", told(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_that_one_could_roll_back_to_is_kept() {
+    let (installation, _) = released(Pace::AtOnce).await;
+    release(&installation, &NOTHING).await;
+    let folder = build("{}", &template("service").unwrap());
+    let mut deployer = Command::new(binary("deployer"));
+    deployer.args(["--elb", "shop", "--stacks", "shop", "--strict", "--keep", "15", "--execution", "e", "--input"]);
+    deployer.arg(folder.path().join("build.json")).env_clear().envs(installation.world.env_as("deployer"));
+    let mut deployer = deployer.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(deployer.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("the last flip is younger than 15 minutes: waiting") {
+        said += &lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended: {said}"));
+    }
+    kill(Pid::from_raw(deployer.id().unwrap().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    assert_eq!(deployer.wait().await.unwrap().code(), Some(1));
+    assert!(!folder.path().join("Code1.yaml").exists());
+    let groups = installation.world.snapshot().await.unwrap();
+    assert!(!groups.contains("v1 e "), "it set no fence");
 }

@@ -217,6 +217,7 @@ async fn a_retry_of_the_stage_after_its_flip_deploys_nothing() {
     let (id, _) = rehearsed(&installation, &NOTHING).await;
     let second = tag(&installation, &id);
     // The flip is made, and none of its answers arrives.
+    installation.world.gateway.reset_calls();
     let at = At::Action("PutJobSuccessResult".to_owned(), 1);
     installation.world.gateway.inject(Fault { at, kind: FaultKind::AccessDenied, lasts: Lasts::ForGood });
     installation.approve(RELEASE).unwrap();

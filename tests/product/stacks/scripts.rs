@@ -1,5 +1,6 @@
 //! bin/deploy, bin/rollback and bin/cleanup with the real AWS command line.
 
+use std::collections::BTreeSet;
 use std::process::{Output, Stdio};
 
 use local_aws::codepipeline::CodePipeline;
@@ -10,7 +11,11 @@ use tokio::process::Command;
 use super::stage::NOTHING;
 use super::traffic::{Traffic, version};
 
+const POLICY: &str = include_str!("../../../cloudformation/policies/scripts.json");
+const SCRIPTS: [&str; 4] = [".aws", "deploy", "rollback", "cleanup"];
+
 async fn run(installation: &Installation, script: &str, arguments: &[&str]) -> Output {
+    installation.world.set_policies("person", &[POLICY]).unwrap();
     let mut command = Command::new(root().join("bin").join(script));
     command
         .args(["--name", NAME])
@@ -63,6 +68,18 @@ async fn an_account_is_installed_released_rolled_back_and_left_empty() {
     assert_eq!(version(&installation, 80).await, versions[0]);
     traffic.served(&installation, &[&versions[0], &versions[1]]).await;
 
+    // Another source: the pipeline is updated, and somebody has to confirm the connection.
+    let connected = [&["--source", "connection", "--repository", "example/shop", "--no-wait"][..], &packages].concat();
+    let connected = run(&installation, "deploy", &connected).await;
+    assert!(connected.status.success(), "{}", told(&connected));
+    for expected in
+        ["must be confirmed by a person", "codesuite/settings/connections", "start-pipeline-execution --name shop-release"]
+    {
+        assert!(told(&connected).contains(expected), "{}", told(&connected));
+    }
+    assert_eq!(told(&connected).matches("unchanged").count(), 3, "{}", told(&connected));
+    assert_eq!(version(&installation, 80).await, versions[0], "an update of the pipeline moves nothing");
+
     let unasked = run(&installation, "cleanup", &[]).await;
     assert_eq!(unasked.status.code(), Some(2), "{}", told(&unasked));
     let clean = run(&installation, "cleanup", &["--everything", "--yes"]).await;
@@ -104,4 +121,45 @@ async fn scripts_tell_what_is_wrong() {
         assert_eq!(output.status.code(), Some(code), "{script} {arguments:?}: {}", told(&output));
         assert!(told(&output).contains(wrong), "{script} {arguments:?}: {}", told(&output));
     }
+}
+
+/// The IAM actions behind a command of the AWS command line, where their names differ.
+fn actions(service: &str, command: &str) -> Vec<String> {
+    let words: String = command.split('-').map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+    let list = |actions: &[&str]| actions.iter().map(|action| (*action).to_owned()).collect();
+    match (service, command) {
+        ("configure", _) | ("s3api", "put-bucket-versioning") => list(&[]),
+        ("s3", "cp") => list(&["s3:PutObject"]),
+        ("s3api", "head-object") => list(&["s3:GetObject"]),
+        ("s3api", "list-buckets") => list(&["s3:ListAllMyBuckets"]),
+        ("s3api", "list-object-versions") => list(&["s3:ListBucketVersions"]),
+        ("s3api", "delete-objects") => list(&["s3:DeleteObject", "s3:DeleteObjectVersion"]),
+        ("s3api", _) => vec![format!("s3:{words}")],
+        ("lambda", "invoke") => list(&["lambda:InvokeFunction"]),
+        ("elbv2", _) => vec![format!("elasticloadbalancing:{words}")],
+        _ => vec![format!("{service}:{words}")],
+    }
+}
+
+#[test]
+fn the_scripts_policy_allows_what_they_call_and_no_more() {
+    let mut called = BTreeSet::new();
+    for script in SCRIPTS {
+        let text = std::fs::read_to_string(root().join("bin").join(script)).unwrap();
+        for call in text.split("aws ").skip(1) {
+            let mut words = call.split_whitespace().skip_while(|word| word.starts_with("--") || word.parse::<u32>().is_ok());
+            let named = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+            if let (Some(service), Some(command)) = (words.next(), words.next())
+                && [service, command].into_iter().all(named)
+            {
+                called.extend(actions(service, command));
+            }
+        }
+    }
+    let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter().flat_map(|statement| match &statement["Action"] {
+        serde_json::Value::Array(actions) => actions.iter().map(|action| action.as_str().unwrap().to_owned()).collect(),
+        action => vec![action.as_str().unwrap().to_owned()],
+    });
+    assert_eq!(called, statements.collect());
 }

@@ -1,11 +1,9 @@
 //! What each kind of action does.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::artifacts::{self, Artifacts};
@@ -13,7 +11,7 @@ use super::buildspec::Buildspec;
 use super::definition::Action;
 use super::stacks::Asked;
 use super::{CodePipeline, NoUpdates};
-use crate::gateway::lock;
+use crate::gateway::{Policy, lock};
 use crate::pipeline::Execution as Variables;
 use crate::world::REGION;
 
@@ -33,9 +31,6 @@ pub struct Done {
     pub summary: String,
     pub external_id: String,
 }
-
-/// How often a stack is asked how it is.
-const POLL: Duration = Duration::from_millis(100);
 
 impl At {
     /// A text of an action's configuration, its variables filled in.
@@ -113,12 +108,24 @@ impl CodePipeline {
             let file = source.path().join(buildspec);
             std::fs::read_to_string(&file).with_context(|| format!("YAML_FILE_ERROR: {buildspec} does not exist"))?
         };
+        let role =
+            project["serviceRole"].as_str().and_then(|arn| arn.rsplit('/').next()).context("a build project without a role")?;
+        self.take_role(role).await?;
         let env = self.build_environment(at, action, &name, project, source.path())?;
         let built = Buildspec::read(&buildspec)?.run(source.path(), &env).await?;
         for output in &action.output_artifacts {
             at.artifacts.put(&output.name, artifacts::pack(&built.base, &built.files)?);
         }
         Ok(Done { variables: built.exported, summary: built.log, external_id: env["CODEBUILD_BUILD_ID"].clone() })
+    }
+
+    /// Has calls with a role's name be held against the role's policies, as they are installed.
+    async fn take_role(&self, role: &str) -> Result<()> {
+        let documents = self.0.account.role_policies(role).await?;
+        let policies =
+            documents.iter().map(|document| Policy::read(document, self.0.account.id(), REGION)).collect::<Result<_>>()?;
+        self.0.gateway.set_policies(role, policies);
+        Ok(())
     }
 
     fn build_environment(
@@ -143,11 +150,13 @@ impl CodePipeline {
         let home = self.0.home.path().display().to_string();
         let own = std::env::var("PATH").unwrap_or_default();
         let id = format!("{name}:{}", Uuid::new_v4());
+        let role = project["serviceRole"].as_str().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default();
         let mut env: BTreeMap<String, String> = lock(&self.0.build_env).clone().into_iter().collect();
         env.extend(
             [
                 ("PATH", format!("{home}:{}:{own}", self.0.build_path.display())),
                 ("HOME", home.clone()),
+                ("AWS_SESSION_TOKEN", format!("{role}/{number}")),
                 ("CODEBUILD_SRC_DIR", source.display().to_string()),
                 ("CODEBUILD_BUILD_NUMBER", number.to_string()),
                 ("CODEBUILD_BUILD_ARN", format!("arn:aws:codebuild:{REGION}:{}:build/{id}", self.0.account.id())),
@@ -210,20 +219,11 @@ impl CodePipeline {
             }
             Err(message) => bail!(message),
         }
-        loop {
-            let stack = stacks.stack(name).await?.with_context(|| format!("stack {name} is gone"))?;
-            match stack.status.as_str() {
-                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(Done::default()),
-                status if status.ends_with("_IN_PROGRESS") => sleep(POLL).await,
-                status => bail!("stack {name} ended as {status}: {}", self.reasons(name).await?.join("; ")),
-            }
+        let stack = stacks.settled(name).await?;
+        match stack.status.as_str() {
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" => Ok(Done::default()),
+            status => bail!("stack {name} ended as {status}: {}", stacks.reasons(name).await?.join("; ")),
         }
-    }
-
-    async fn reasons(&self, name: &str) -> Result<Vec<String>> {
-        let events = self.0.stacks.events(name).await?;
-        let failed = events.into_iter().filter(|event| event.status.ends_with("_FAILED"));
-        Ok(failed.map(|event| format!("{}: {}", event.resource, event.reason)).collect())
     }
 
     async fn wait_for_approval(&self, at: &At, action: &Action) -> Result<Done> {

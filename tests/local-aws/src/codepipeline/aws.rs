@@ -9,6 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
+use super::xml;
 use crate::gateway::OPERATOR;
 use crate::world::REGION;
 
@@ -64,13 +65,53 @@ impl Account {
         serde_json::from_slice(&answer).with_context(|| format!("{target} answered no JSON"))
     }
 
-    /// A call of the Query protocol, whose form is written.
+    /// A call of the Query protocol: its result, or the message of the error that it is.
     ///
     /// # Errors
     /// Where no answer comes.
-    pub async fn form(&self, service: &str, form: String) -> Result<(StatusCode, Bytes)> {
+    pub async fn query<K: AsRef<str>>(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(K, String)],
+    ) -> Result<Result<Value, String>> {
+        let form = {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            form.append_pair("Action", action).append_pair("Version", version);
+            form.extend_pairs(parameters.iter().map(|(key, value)| (key.as_ref(), value)));
+            form.finish()
+        };
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        self.send(service, Method::POST, "/", &headers, form.into()).await
+        let (status, body) = self.send(service, Method::POST, "/", &headers, form.into()).await?;
+        let answer = std::str::from_utf8(&body)?;
+        let read =
+            xml::element(&mut quick_xml::Reader::from_str(answer)).with_context(|| format!("{action} answered {answer}"))?;
+        if status.is_success() {
+            return Ok(Ok(read[format!("{action}Response")][format!("{action}Result")].clone()));
+        }
+        Ok(Err(read["ErrorResponse"]["Error"]["Message"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// The policy documents that a role holds inside.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn role_policies(&self, role: &str) -> Result<Vec<String>> {
+        let call = async |action: &str, mut asked: Vec<(&str, String)>| {
+            asked.push(("RoleName", role.to_owned()));
+            let answer = self.query("iam", "2010-05-08", action, &asked).await?;
+            answer.map_err(|message| anyhow::anyhow!("{action} {role}: {message}"))
+        };
+        let listed = call("ListRolePolicies", Vec::new()).await?;
+        let mut documents = Vec::new();
+        for name in listed["PolicyNames"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            let policy = call("GetRolePolicy", vec![("PolicyName", name.to_owned())]).await?;
+            let document = policy["PolicyDocument"].as_str().with_context(|| format!("{name} of {role} has no document"))?;
+            let mut decoded = form_urlencoded::parse(document.as_bytes());
+            documents.push(decoded.next().map(|(document, _)| document.into_owned()).unwrap_or_default());
+        }
+        Ok(documents)
     }
 
     /// The properties of a resource by Cloud Control, each with its identifier.

@@ -15,6 +15,7 @@ mod invoke;
 mod stacks;
 mod starts;
 mod state;
+mod xml;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ pub use invoke::Invoked;
 pub use stacks::{Asked as StackAsked, Event, Stack, Stacks};
 pub use state::Status;
 
-use crate::gateway::lock;
+use crate::gateway::{Gateway, lock};
 use crate::jobs::Jobs;
 use crate::lambda::Lambda;
 use crate::pipeline::Execution as Variables;
@@ -78,6 +79,8 @@ pub(crate) type Held = Weak<Inner>;
 pub(crate) struct Inner {
     account: Account,
     stacks: Stacks,
+    /// Holds a build's calls against its role's policies. It keeps this only weakly.
+    gateway: Gateway,
     jobs: Jobs,
     lambda: Lambda,
     /// The function takes one event at a time: its reserved concurrency.
@@ -111,6 +114,7 @@ impl CodePipeline {
         let pipelines = Self(Arc::new(Inner {
             stacks: Stacks::new(account.clone()),
             account,
+            gateway: world.gateway.clone(),
             jobs: world.jobs.clone(),
             lambda,
             busy: AsyncMutex::default(),
@@ -393,7 +397,7 @@ impl CodePipeline {
     }
 }
 
-/// The environment of builds, whose calls no policy binds: what a build's role may do is held by its calls as `deployer`.
+/// The environment of builds. Each has the name of its project's role as session token.
 fn build_env(world: &World) -> HashMap<String, String> {
     let mut env = world.env_as("codebuild");
     // Nothing else flips here while a side is given away: builds need not wait 20 seconds for it.

@@ -1,13 +1,16 @@
 //! CloudFormation, as the pipeline's Deploy action and a person call it (botocore: cloudformation/2010-05-15).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::Event as Xml;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use tokio::time::sleep;
 
 use super::Account;
+
+/// How often a stack is asked how it is.
+const POLL: Duration = Duration::from_millis(100);
 
 /// The stacks of an account.
 #[derive(Clone, Debug)]
@@ -92,6 +95,44 @@ impl Stacks {
         Ok(self.call(action, &form).await?.map(drop))
     }
 
+    /// Waits until the last operation of a stack has ended.
+    ///
+    /// # Errors
+    /// The API's, and a stack that is gone.
+    pub async fn settled(&self, name: &str) -> Result<Stack> {
+        loop {
+            let stack = self.stack(name).await?.with_context(|| format!("stack {name} is gone"))?;
+            if !stack.status.ends_with("_IN_PROGRESS") {
+                return Ok(stack);
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// Creates or updates a stack, and waits until that has succeeded.
+    ///
+    /// # Errors
+    /// What CloudFormation refuses, and an operation that fails: what its events say.
+    pub async fn make(&self, action: &str, name: &str, asked: &Asked<'_>) -> Result<Stack> {
+        if let Err(message) = self.apply(action, name, asked).await? {
+            bail!("{action} {name}: {message}");
+        }
+        let stack = self.settled(name).await?;
+        if !["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&stack.status.as_str()) {
+            bail!("stack {name} ended as {}: {}", stack.status, self.reasons(name).await?.join("; "));
+        }
+        Ok(stack)
+    }
+
+    /// What failed in a stack, the last one first.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn reasons(&self, name: &str) -> Result<Vec<String>> {
+        let failed = self.events(name).await?.into_iter().filter(|event| event.status.ends_with("_FAILED"));
+        Ok(failed.map(|event| format!("{}: {}", event.resource, event.reason)).collect())
+    }
+
     /// Every event of a stack, the newest first.
     ///
     /// # Errors
@@ -116,59 +157,10 @@ impl Stacks {
     }
 
     async fn call<K: AsRef<str>>(&self, action: &str, parameters: &[(K, String)]) -> Result<Result<Value, String>> {
-        let form = {
-            let mut form = form_urlencoded::Serializer::new(String::new());
-            form.append_pair("Action", action).append_pair("Version", "2010-05-15");
-            form.extend_pairs(parameters.iter().map(|(key, value)| (key.as_ref(), value)));
-            form.finish()
-        };
-        let (status, body) = self.0.form("cloudformation", form).await?;
-        let answer = std::str::from_utf8(&body)?;
-        let mut reader = quick_xml::Reader::from_str(answer);
-        let read = element(&mut reader).with_context(|| format!("{action} answered {answer}"))?;
-        if status.is_success() {
-            return Ok(Ok(read[format!("{action}Response")][format!("{action}Result")].clone()));
-        }
-        Ok(Err(text(&read["ErrorResponse"]["Error"]["Message"])))
+        self.0.query("cloudformation", "2010-05-15", action, parameters).await
     }
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
-}
-
-/// What is inside an element: a text, a list of its `member`s, or its elements by name.
-fn element(reader: &mut quick_xml::Reader<&[u8]>) -> Result<Value> {
-    let (mut fields, mut members, mut text) = (Map::new(), Vec::new(), String::new());
-    loop {
-        let (name, inner) = match reader.read_event()? {
-            Xml::Start(tag) => {
-                let name = tag.name().as_ref().to_owned();
-                (name, element(reader)?)
-            }
-            Xml::Empty(tag) => (tag.name().as_ref().to_owned(), Value::String(String::new())),
-            Xml::Text(part) => {
-                text += &part;
-                continue;
-            }
-            Xml::CData(part) => {
-                text += &part;
-                continue;
-            }
-            Xml::GeneralRef(entity) => {
-                match entity.resolve_char_ref()? {
-                    Some(sign) => text.push(sign),
-                    None => text += resolve_predefined_entity(&entity).context("an entity that is not known")?,
-                }
-                continue;
-            }
-            Xml::End(_) | Xml::Eof => break,
-            _ => continue,
-        };
-        if name == "member" { members.push(inner) } else { drop(fields.insert(name, inner)) }
-    }
-    if !members.is_empty() {
-        return Ok(Value::Array(members));
-    }
-    Ok(if fields.is_empty() { Value::String(text) } else { Value::Object(fields) })
 }

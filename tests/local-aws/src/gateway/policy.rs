@@ -142,8 +142,10 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
-        ("codepipeline", "GetPipelineState" | "ListActionExecutions" | "PutApprovalResult") => pipelines(request),
-        ("cloudformation", "DescribeStacks" | "GetTemplate") => stacks(request),
+        ("codepipeline", action) if !action.starts_with("PutJob") => pipelines(request),
+        ("cloudformation", _) => stacks(request),
+        ("codeconnections", _) => owned(request.json("ConnectionArn").and_then(|arn| arn.as_str())),
+        ("iam", "CreateServiceLinkedRole") => service_linked_role(request),
         ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
@@ -158,6 +160,11 @@ fn stacks(request: &Request) -> Vec<String> {
         false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
     };
     request.query("StackName").map(arn).into_iter().collect()
+}
+
+fn service_linked_role(request: &Request) -> Vec<String> {
+    let arn = |service| format!("arn:aws:iam::{}:role/aws-service-role/{service}/AWSServiceRole", request.caller.account);
+    request.query("AWSServiceName").map(arn).into_iter().collect()
 }
 
 /// A pipeline, or one of its actions where an approval is answered (service authorization reference, "AWS CodePipeline").
