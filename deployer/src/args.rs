@@ -8,6 +8,7 @@ use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
+use clap_complete::Shell;
 
 use crate::verbs::approval::ApprovalArgs;
 use crate::verbs::build::stacks::StacksArgs;
@@ -116,6 +117,8 @@ pub enum Verb {
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
     Roll(RollArgs),
+    /// Print completions for a shell, such as: deployer completions bash > /etc/bash_completion.d/deployer
+    Completions(CompletionsArgs),
 }
 
 /// Which load balancer, and how long to try.
@@ -257,6 +260,14 @@ pub struct CloseFlipArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
 }
 
 /// A value that a build system may set to nothing: an empty one counts as none.

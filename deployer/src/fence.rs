@@ -7,7 +7,8 @@ use blue_green::aws::failure::AwsFailure;
 use blue_green::plan::Write;
 use blue_green::plan::labels::Running;
 use blue_green::release::fence::{BUILD, Fence as Mark, NO_FENCE};
-use blue_green::seen::topology::{TargetGroup, Topology};
+use blue_green::seen::group::TargetGroup;
+use blue_green::seen::topology::Topology;
 use jiff::{Timestamp, Unit};
 
 use crate::output;

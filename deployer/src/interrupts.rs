@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Listens for the signals from the moment it is made: one that comes between two steps is seen at the next.
 pub struct Interrupts {

@@ -6,10 +6,10 @@
 
 mod args;
 mod exit;
+mod failure;
 mod fence;
 mod fix;
 mod interrupts;
-mod options;
 mod output;
 mod progress;
 mod refused;
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use args::{Asked, Verb};
 use verbs::approval::{self, Decision};
-use verbs::{build, close_flip, doctor, plan, roll, status, unfence};
+use verbs::{build, close_flip, completions, doctor, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -36,6 +36,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Reject(args)) => approval::run(args, Decision::Reject).await,
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
         Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
+        Asked::Verb(Verb::Completions(args)) => completions::run(args),
     };
     let exit = done.unwrap_or_else(|failure| {
         output::error(&failure.to_string());

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Shows on standard error what the library has to tell while it works: calls that are tried again. The AWS SDK's own
 /// lines stay out, they hold whole answers.

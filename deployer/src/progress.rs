@@ -5,10 +5,11 @@ use blue_green::release::id::FlipId;
 use blue_green::release::journal::Journal;
 use blue_green::release::record::{Flip, Phase};
 use blue_green::release::view::says;
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
+use blue_green::seen::survey::Survey;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{PortRule, Survey};
+use blue_green::seen::twins::PortRule;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

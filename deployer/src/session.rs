@@ -17,7 +17,7 @@ use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::json::Json;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Clients, and how long they are given.
 pub struct Session {

@@ -3,12 +3,10 @@
 //!
 //! Everything else in the file stays, byte for byte and in its order; a number is never read and written again.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use crate::asked::entries::Entries;
 use crate::asked::parameters::is_image_tag;
 
 /// The key of the new image tag.
@@ -40,7 +38,7 @@ pub enum BuildFileError {
     /// There is no `tag`.
     #[error("has no \"tag\" (found {}); the build step must write the new image tag there", listed(.0))]
     NoTag(Vec<String>),
-    /// There are several, and nothing tells which one is meant.
+    /// There are several, and nothing says which one is meant.
     #[error("has \"tag\" {0} times; expected it once")]
     SeveralTags(usize),
     /// The tag is no text, or none that a registry takes.
@@ -60,7 +58,7 @@ impl BuildFile {
     /// # Errors
     /// A [`BuildFileError`] that says what was found and what was expected; it completes "build.json …".
     pub fn parse(bytes: &[u8]) -> Result<Self, BuildFileError> {
-        let entries = serde_json::from_slice::<Entries>(bytes).map_err(|error| {
+        let entries = serde_json::from_slice::<Entries<Box<RawValue>>>(bytes).map_err(|error| {
             let place = format!(" at line {} column {}", error.line(), error.column());
             let reason = error.to_string().replace(&place, "");
             if error.is_data() {
@@ -108,29 +106,6 @@ fn shown(text: &str) -> String {
         if c.is_control() { short.extend(c.escape_unicode()) } else { short.push(c) }
     }
     if text.chars().count() > 60 { format!("{short}…") } else { short }
-}
-
-/// An object's entries in their order, values as they were written.
-struct Entries(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
 }
 
 #[cfg(test)]

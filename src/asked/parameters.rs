@@ -1,13 +1,16 @@
 //! What a flip is asked for: the UserParameters of the pipeline's action, or the payload of a direct invocation.
 //!
-//! Read strictly: an unknown key is an error that lists the known ones, and all mistakes are told at once.
+//! Read strictly: an unknown key is an error that lists the known ones, and all mistakes are named at once.
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
+use crate::asked::entries::Entries;
 use crate::asked::words::{is_execution, is_word};
 use crate::seen::ports::{self, PortPair};
 use crate::seen::setup_error::SetupError;
+
+/// More keys are not looked at one by one.
+const MOST_KEYS: usize = 100;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Parameters {
         if text.trim().is_empty() {
             return Err(wrong(format!("UserParameters is empty, expected a JSON object; {}", known_keys())));
         }
-        let entries = serde_json::from_str::<Entries>(text).map_err(|error| {
+        let entries = serde_json::from_str::<Entries<Value>>(text).map_err(|error| {
             if error.is_data() {
                 wrong(format!("UserParameters is not a JSON object but {}; {}", kind_of_text(text), known_keys()))
             } else {
@@ -86,6 +89,9 @@ impl Parameters {
                 ))
             }
         })?;
+        if entries.0.len() > MOST_KEYS {
+            return Err(wrong(format!("UserParameters has {} keys; {}", entries.0.len(), known_keys())));
+        }
         Self::from_entries(entries.0)
     }
 
@@ -125,7 +131,7 @@ impl Reader {
     fn check_keys(&mut self) {
         for (index, (key, _)) in self.entries.iter().enumerate() {
             if !KEYS.iter().any(|(known, _)| known == key) {
-                self.mistakes.push(format!("unknown key {}; {}", shown(key), known_keys()));
+                self.mistakes.push(format!("unknown key {}; {}", quoted(key), known_keys()));
             } else if self.entries.iter().take(index).any(|(earlier, _)| earlier == key) {
                 self.mistakes.push(format!("{key} is given twice"));
             }
@@ -203,14 +209,14 @@ fn known_keys() -> String {
 fn found_value(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "empty".to_owned(),
-        Value::String(text) => shown(text),
+        Value::String(text) => quoted(text),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
         other => other.to_string(),
     }
 }
 
-fn shown(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let short: String = text.chars().take(60).collect();
     if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
 }
@@ -222,31 +228,5 @@ fn kind_of_text(text: &str) -> &'static str {
         Some('t' | 'f') => "true or false",
         Some('n') => "null",
         _ => "a number",
-    }
-}
-
-/// An object's entries in their order, so that a key given twice is seen.
-struct Entries(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Entries {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                    if entries.len() > 100 {
-                        return Err(A::Error::custom("more than 100 keys"));
-                    }
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Collect)
     }
 }

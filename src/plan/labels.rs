@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::Write;
 use crate::asked::parameters::is_image_tag;
 use crate::release::fence::{BUILD, Fence, NO_FENCE};
-use crate::seen::pairs::Pair;
+use crate::seen::group::{IMAGE, IS_PRODUCTION};
+use crate::seen::pair::Pair;
 use crate::seen::side::Side;
-use crate::seen::topology::{IMAGE, IS_PRODUCTION, Topology};
-use crate::seen::twins::Survey;
+use crate::seen::survey::Survey;
+use crate::seen::topology::Topology;
 
 /// What ECS says of the service behind a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

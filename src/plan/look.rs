@@ -13,11 +13,13 @@ use crate::release::journal::{Journal, NEEDED};
 use crate::release::refusal::Refusal;
 use crate::release::several::Member;
 use crate::release::view::{Rule, View};
-use crate::seen::pairs::{Pair, unmatched};
+use crate::seen::group::{TargetGroup, arn_tail};
+use crate::seen::pair::Pair;
 use crate::seen::setup_error::SetupError;
 use crate::seen::side::{Both, Side};
-use crate::seen::topology::{Serves, TargetGroup, Topology, arn_tail};
-use crate::seen::twins::{PortRule, Survey};
+use crate::seen::survey::Survey;
+use crate::seen::topology::{Serves, Topology};
+use crate::seen::twins::PortRule;
 
 /// One pair of a request: which it is, and what the table asks of it.
 #[derive(Clone, Debug)]
@@ -111,7 +113,7 @@ fn seen_rule(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, live: bool) 
         Serves::One(group) => pair.side(group),
         Serves::Mixed => None,
     };
-    Rule { live, serves, bound: rules::is_bound(topology, pair, rule) }
+    Rule { arn: rule.rule.id.arn().to_owned(), live, serves, bound: rules::is_bound(topology, pair, rule) }
 }
 
 fn shared(topology: &Topology, pair: &Pair, rule: &PortRule<'_>) -> Option<Refusal> {
@@ -136,7 +138,7 @@ fn room(journal: &Journal, side: Side, group: &TargetGroup) -> Result<(), Refusa
 /// What keeps a rule of the pair from being moved with it: no twin, actions that cannot be written back, or a forward that
 /// AWS would not take.
 fn setup(topology: &Topology, survey: &Survey<'_>, pair: &Pair, rules: &[(bool, PortRule<'_>)]) -> Option<SetupError> {
-    let unmatched = [&pair.first, &pair.second].into_iter().find_map(|group| unmatched(topology, survey, group));
+    let unmatched = [&pair.first, &pair.second].into_iter().find_map(|group| survey.cannot_move(topology, group));
     let unknown = || {
         rules.iter().find_map(|(_, side)| {
             let carried = side.rule.carried().find(|carried| carried.settings.is_none())?;

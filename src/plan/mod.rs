@@ -14,10 +14,12 @@ use serde::Serialize;
 use crate::release::decide::{Row, Turn};
 use crate::release::fence::{BUILD, NO_FENCE};
 use crate::release::record::{Record, Verdict};
-use crate::seen::pairs::Pair;
+use crate::seen::group::{IS_PRODUCTION, PARTNER, arn_tail};
+use crate::seen::pair::Pair;
 use crate::seen::side::Side;
-use crate::seen::topology::{IS_PRODUCTION, PARTNER, Topology, arn_tail};
-use crate::seen::twins::{PortRule, Survey};
+use crate::seen::survey::Survey;
+use crate::seen::topology::Topology;
+use crate::seen::twins::PortRule;
 use look::{Looked, port_rules};
 pub use write::Write;
 
@@ -136,7 +138,7 @@ pub enum Labels {
 /// The writes of these turns, each for the pair with its index.
 #[must_use]
 pub fn compose(topology: &Topology, survey: &Survey<'_>, looked: &[Looked], turns: &[(usize, Turn)], labels: Labels) -> Plan {
-    let mut plan = Plan { notes: survey.left.clone(), ..Plan::default() };
+    let mut plan = Plan { notes: survey.untouched.clone(), ..Plan::default() };
     for (index, turn) in turns {
         let Some(Looked { pair, member }) = looked.get(*index) else { continue };
         match turn {

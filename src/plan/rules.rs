@@ -1,7 +1,7 @@
 //! How a rule is written: which groups its forward names, and with which weights.
 
 use super::write::Write;
-use crate::seen::pairs::Pair;
+use crate::seen::pair::Pair;
 use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Forward, Topology, Weighted};
 use crate::seen::twins::PortRule;

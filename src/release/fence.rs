@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::asked::words::is_word;
-use crate::seen::topology::TargetGroup;
+use crate::seen::group::TargetGroup;
 
 /// Tag key of the fence.
 pub const BUILD: &str = "bluegreen:build";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::fence::Fence;
 use super::refusal::Refusal;
 use crate::asked::parameters::Parameters;
-use crate::seen::topology::TargetGroup;
+use crate::seen::group::TargetGroup;
 
 /// How many healthy targets the promoted group needs: a percentage of the retired one's, rounded up, at least one.
 #[must_use]

@@ -2,11 +2,12 @@
 
 use crate::release::id::FlipId;
 use crate::release::journal::Journal;
-use crate::seen::pairs::{self, Pair};
+use crate::seen::group::TargetGroup;
+use crate::seen::pair::Pair;
 use crate::seen::setup_error::SetupError;
 use crate::seen::side::Side;
-use crate::seen::topology::{Serves, TargetGroup, Topology};
-use crate::seen::twins::Survey;
+use crate::seen::survey::Survey;
+use crate::seen::topology::{Serves, Topology};
 
 /// One pair that a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +44,9 @@ pub fn resolve(topology: &Topology, survey: &Survey<'_>, promote_to: &[String], 
 
 /// The only pair, where nobody names one.
 fn only(topology: &Topology, survey: &Survey<'_>) -> Result<Vec<Wanted>, SetupError> {
-    // Where groups are tangled there is more than one service, of which nobody says which is meant.
-    if let Some((_, tangled)) = survey.tangled.first() {
-        return Err(tangled.clone());
+    // Where pairs are ambiguous there is more than one service, of which nobody says which is meant.
+    if let Some((_, ambiguous)) = survey.ambiguous.first() {
+        return Err(ambiguous.clone());
     }
     let mut pairs = survey.pairs.keys();
     match (pairs.next(), pairs.next()) {
@@ -54,7 +55,7 @@ fn only(topology: &Topology, survey: &Survey<'_>) -> Result<Vec<Wanted>, SetupEr
             load_balancer: topology.name.clone(),
             pairs: survey.pairs.keys().map(|pair| describe_pair(topology, survey, pair)).collect(),
         }),
-        (None, _) => Err(pairs::none(topology, survey)),
+        (None, _) => Err(survey.without_pairs(topology)),
     }
 }
 
@@ -112,13 +113,13 @@ fn find<'s>(topology: &Topology, survey: &'s Survey<'_>, wanted: &str) -> Result
     }
 }
 
-/// Why no pair holds what `PromoteTo` names: the group is there and nothing tells its partner, or it is not there.
+/// Why no pair holds what `PromoteTo` names: the group is there and nothing names its partner, or it is not there.
 fn without_pair(topology: &Topology, survey: &Survey<'_>, wanted: &str) -> SetupError {
     let is_wanted =
         |group: &&TargetGroup| [&group.arn, &group.name].contains(&&wanted.to_owned()) || group.identifier() == Some(wanted);
-    let there = topology.groups.values().filter(is_wanted).find_map(|group| pairs::unmatched(topology, survey, &group.arn));
+    let there = topology.groups.values().filter(is_wanted).find_map(|group| survey.cannot_move(topology, &group.arn));
     there.unwrap_or_else(|| match survey.pairs.is_empty() {
-        true => pairs::none(topology, survey),
+        true => survey.without_pairs(topology),
         false => SetupError::UnknownGroup {
             wanted: wanted.to_owned(),
             load_balancer: topology.name.clone(),

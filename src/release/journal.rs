@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::id::{Digest, FlipId};
 use super::record::{Closing, Flip, Phase, Reason, Record, Verdict};
-use crate::seen::pairs::Pair;
+use crate::seen::group::arn_tail;
+use crate::seen::pair::Pair;
 use crate::seen::side::{Both, Side};
-use crate::seen::topology::{Topology, arn_tail};
+use crate::seen::topology::Topology;
 
 /// How many tags a resource may have, `aws:` ones not counted (ELB user guide, "Tags").
 pub const MAX_TAGS: usize = 50;
@@ -65,6 +66,14 @@ impl Journal {
             Tags { tags: topology.group(arn).map_or(&none, |group| &group.tags), tail: arn_tail(arn) }
         };
         Self::read(Side::BOTH.map(tags))
+    }
+
+    /// Whether a job is closed on any group, also where no pair can be seen.
+    #[must_use]
+    pub fn closes(topology: &Topology, job: &Digest) -> bool {
+        let tags = topology.groups.values().flat_map(|group| &group.tags);
+        let closes = |record| matches!(record, Record::Closing(closing) if closing.job == *job);
+        tags.filter_map(|(key, value)| Record::parse(key, value)).any(closes)
     }
 
     /// The pair's flip: the record with the highest generation. Where its job is closed, that outranks the phase, which a

@@ -8,8 +8,10 @@ use crate::seen::setup_error::SetupError;
 use crate::seen::side::{Both, Side};
 
 /// One rule of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
+    /// The ARN by which it is written.
+    pub arn: String,
     /// Whether it is on a live port.
     pub live: bool,
     /// The group that gets all of its traffic; none where it shares it, or where a group of no pair of ours has some.

@@ -12,8 +12,8 @@ use crate::release::decide::{Memory, Row, Turn, Why};
 use crate::release::id::Asker;
 use crate::release::refusal::Refusal;
 use crate::release::several::{Decision, Member, decide_all};
+use crate::seen::survey::{Survey, survey};
 use crate::seen::topology::Topology;
-use crate::seen::twins::{Survey, survey};
 
 /// What a flip would do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::seen::topology::{IMAGE, TargetGroup, Topology};
+use crate::seen::group::{IMAGE, TargetGroup};
+use crate::seen::topology::Topology;
 
 /// The most characters of a summary that CodePipeline takes (`executionDetails.summary`).
 pub const SUMMARY_LIMIT: usize = 2048;

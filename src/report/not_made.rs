@@ -7,9 +7,10 @@ use crate::plan::look::Looked;
 use crate::release::decide::{Why, in_progress};
 use crate::release::record::Verdict;
 use crate::release::refusal::Refusal;
+use crate::seen::names::Names;
 use crate::seen::setup_error::SetupError;
+use crate::seen::survey::Survey;
 use crate::seen::topology::Topology;
-use crate::seen::twins::Survey;
 
 /// Why a flip was not made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -18,7 +19,7 @@ pub enum NotMade {
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// The guard refuses it, with every reason.
-    #[error("refused: {}", joined(.0))]
+    #[error("refused: {}", joined(.0.iter().map(ToString::to_string)))]
     Refused(Vec<Refusal>),
     /// A later flip came after it, or the rules were changed by other means.
     #[error(transparent)]
@@ -63,6 +64,16 @@ const NEXT: &str = "To flip, start a new execution (every Retry of this one fail
                     new Execution";
 
 impl NotMade {
+    /// The same sentences, with the settings called by these names.
+    #[must_use]
+    pub fn words(&self, names: &Names) -> String {
+        match self {
+            Self::Setup(setup_error) => setup_error.words(names),
+            Self::Refused(reasons) => format!("refused: {}", joined(reasons.iter().map(|reason| reason.words(names)))),
+            Self::Past(past) => past.to_string(),
+        }
+    }
+
     /// The wording of a reason; none where the job succeeded.
     #[must_use]
     pub fn of(topology: &Topology, survey: &Survey<'_>, looked: &Looked, why: &Why) -> Option<Self> {
@@ -99,6 +110,6 @@ pub fn live(topology: &Topology, survey: &Survey<'_>, looked: &Looked) -> String
     }
 }
 
-fn joined(reasons: &[Refusal]) -> String {
-    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn joined(reasons: impl Iterator<Item = String>) -> String {
+    reasons.collect::<Vec<_>>().join("; ")
 }

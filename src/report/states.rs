@@ -2,9 +2,10 @@
 //! listener too.
 
 use super::MESSAGE_LIMIT;
-use crate::seen::pairs::Pair;
+use crate::seen::pair::Pair;
+use crate::seen::survey::Survey;
 use crate::seen::topology::{Serves, Topology};
-use crate::seen::twins::{PortRule, Survey};
+use crate::seen::twins::PortRule;
 
 /// How many rules are described with conditions and all weights; of more, only which ones send everything to whom.
 const DESCRIBED: usize = 8;
@@ -23,7 +24,7 @@ pub fn states(topology: &Topology, survey: &Survey<'_>, pairs: &[&Pair]) -> Vec<
 #[must_use]
 pub fn all(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
     let live = survey.twins.iter().map(|twin| &twin.live);
-    let rules: Vec<&PortRule<'_>> = live.chain(survey.twins.iter().map(|twin| &twin.test)).chain(&survey.alone).collect();
+    let rules: Vec<&PortRule<'_>> = live.chain(survey.twins.iter().map(|twin| &twin.test)).chain(&survey.unmatched).collect();
     within_room(sentences(topology, &rules))
 }
 
@@ -88,13 +89,12 @@ pub fn split(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use crate::seen::topology::{
-        Action, ActionKind, Condition, Forward, Listener, Rule, RuleId, Stickiness, TargetGroup, Weighted,
-    };
+    use crate::seen::group::TargetGroup;
+    use crate::seen::topology::{Action, ActionKind, Condition, Forward, Listener, Rule, RuleId, Stickiness, Weighted};
 
     use super::*;
     use crate::seen::ports;
-    use crate::seen::twins::survey;
+    use crate::seen::survey::survey;
 
     fn group(pair: usize, side: &str) -> String {
         format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/a-group-with-a-rather-long-{pair}-{side}/1")
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_pairs_with_a_hundred_rules_a_listener_fit_a_message_the_live_port_whole() {
+    fn twenty_pairs_with_a_hundred_rules_fit_a_message() {
         for moved in [0, 20, 50, 100] {
             let states = described(20, 100, moved);
             let message = states.join("; ");

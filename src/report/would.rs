@@ -6,10 +6,11 @@ use super::{ONE_BY_ONE, Sides, names};
 use crate::plan::{Phase, Plan, Write};
 use crate::release::decide::in_progress;
 use crate::release::journal::Journal;
-use crate::seen::pairs::Pair;
+use crate::seen::group::TargetGroup;
+use crate::seen::pair::Pair;
 use crate::seen::side::Side;
-use crate::seen::topology::{TargetGroup, Topology};
-use crate::seen::twins::Survey;
+use crate::seen::survey::Survey;
+use crate::seen::topology::Topology;
 
 /// What a flip would change for one pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

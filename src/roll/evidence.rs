@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_container_that_failed_is_blamed_and_not_the_one_that_was_killed_with_it() {
+    fn the_container_that_failed_is_blamed_not_one_killed_with_it() {
         let container = |name: &str, code| Container { name: name.to_owned(), exit_code: Some(code), ..Container::default() };
         let mut stopped = task(None, "EssentialContainerExited", "Essential container in task exited");
         stopped.containers = vec![container("side", 143), container("web", 1)];

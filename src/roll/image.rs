@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_goes_to_every_container_of_its_repository_and_sidecars_keep_theirs() {
+    fn an_image_goes_to_all_containers_of_its_repository_only() {
         let mut document = json!({ "containerDefinitions": [
             { "name": "web", "image": "r/app:1" }, { "name": "log", "image": "datadog:7" }, { "name": "cron", "image": "r/app:1" },
         ] });

@@ -1,20 +1,17 @@
-//! Why a load balancer cannot be flipped as it stands, or not as it was asked: for the person who set it up.
+//! Why a load balancer cannot be flipped as it is, or not as it was asked: for the person who set it up.
 
-use thiserror::Error;
+use std::fmt;
+
+use crate::seen::names::{Names, PARAMETERS};
 
 /// A mistake in the set-up or in the parameters. Nothing was changed; CodePipeline gets a ConfigurationError.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetupError {
     /// The parameters are wrong, each mistake with its own sentence.
-    #[error("the parameters are wrong: {}", .0.join("; "))]
     Parameters(Vec<String>),
     /// The job carries no action configuration.
-    #[error(
-        "the job has no {0}; expected data.actionConfiguration.configuration.UserParameters with a JSON object such as {{\"ElbName\":\"my-load-balancer\"}}. Set UserParameters on the Lambda action of the pipeline"
-    )]
     NoParameters(String),
     /// No load balancer has this name.
-    #[error("no load balancer is named {name}; check ElbName, the account and the Region ({region})")]
     NoLoadBalancer {
         /// The name that was asked for.
         name: String,
@@ -22,7 +19,6 @@ pub enum SetupError {
         region: String,
     },
     /// Only application load balancers have rules with weights.
-    #[error("{name} is a {kind} load balancer, expected an application load balancer")]
     WrongKind {
         /// The load balancer.
         name: String,
@@ -30,7 +26,6 @@ pub enum SetupError {
         kind: String,
     },
     /// No pair of ports is there.
-    #[error("load balancer {load_balancer} has none of the port pairs {wanted}: {}; expected a live listener and a test listener, such as 80 and 8080. Add the listener, or name the ports with Ports", listens(.found))]
     NoListeners {
         /// The load balancer.
         load_balancer: String,
@@ -40,7 +35,6 @@ pub enum SetupError {
         found: Vec<u16>,
     },
     /// One port of a pair is there and forwards, the other is missing.
-    #[error("load balancer {load_balancer} has no listener on port {missing}, the counterpart of port {port}; {}. Add the listener, or name the ports to flip with Ports", listens(.found))]
     HalfPair {
         /// The load balancer.
         load_balancer: String,
@@ -52,7 +46,6 @@ pub enum SetupError {
         found: Vec<u16>,
     },
     /// No rule forwards on both ports.
-    #[error("load balancer {load_balancer} has no forward action with a twin on ports {ports}{}; expected a rule or a default action on both ports that forwards to a target group", left(.found))]
     NoForward {
         /// The load balancer.
         load_balancer: String,
@@ -62,9 +55,6 @@ pub enum SetupError {
         found: Vec<String>,
     },
     /// A rule that forwards to a group of the flip has no counterpart.
-    #[error(
-        "port {port}, {rule} forwards to {group}, but {}; it would be left behind by the flip. {}", counterpart(*.other, .instead), twin_advice(*.other, .instead)
-    )]
     NoTwin {
         /// The port of the rule.
         port: u16,
@@ -77,28 +67,23 @@ pub enum SetupError {
         /// The action types of the rule with the same conditions, where there is one that does not forward.
         instead: Option<String>,
     },
-    /// A group stands opposite several others.
-    #[error("{group} stands opposite several target groups, {} ({rule} is one of the rules that concern it); expected one partner for each. Give each service groups of its own on both ports", .others.join(" and "))]
-    Tangled {
+    /// A group is opposite several others.
+    Ambiguous {
         /// The group.
         group: String,
-        /// Those it stands opposite to.
+        /// Those opposite it.
         others: Vec<String>,
         /// A rule that serves it or one of them.
         rule: String,
     },
-    /// A rule shares its traffic, and so does not tell its pair.
-    #[error(
-        "{rule} shares its traffic: {weights}; expected one group with all of it, so that it is clear which two change places. Give one group 100 and the others 0 first"
-    )]
+    /// A rule shares its traffic, and so does not say its pair.
     Shared {
         /// The rule.
         rule: String,
         /// Each group's weight.
         weights: String,
     },
-    /// Both ports serve one group, and nothing says which other group belongs to it.
-    #[error("{} forward to the same target group, {group}, and nothing tells which other group is its partner. Put the partner into both rules with weight 0, then name the group to make live with PromoteTo", .rules.join(" and "))]
+    /// Both ports serve one group, and nothing says which other group is its partner.
     SameGroup {
         /// The two rules.
         rules: [String; 2],
@@ -106,7 +91,6 @@ pub enum SetupError {
         group: String,
     },
     /// The load balancer carries several services.
-    #[error("load balancer {load_balancer} carries {} pairs of target groups, so PromoteTo must name the ones to make live (comma-separated): {}", .pairs.len(), .pairs.join("; "))]
     SeveralPairs {
         /// The load balancer.
         load_balancer: String,
@@ -114,7 +98,6 @@ pub enum SetupError {
         pairs: Vec<String>,
     },
     /// PromoteTo names a group that is not there.
-    #[error("PromoteTo names {wanted:?}, which no target group of {load_balancer} has as Identifier, name or ARN; there are {}", .known.join(", "))]
     UnknownGroup {
         /// What was asked for.
         wanted: String,
@@ -124,7 +107,6 @@ pub enum SetupError {
         known: Vec<String>,
     },
     /// PromoteTo fits several groups.
-    #[error("PromoteTo names {wanted:?}, which fits several target groups: {}. Use the name or the ARN", .known.join(", "))]
     AmbiguousGroup {
         /// What was asked for.
         wanted: String,
@@ -132,12 +114,8 @@ pub enum SetupError {
         known: Vec<String>,
     },
     /// PromoteTo names both groups of a pair.
-    #[error("PromoteTo names both {0} and {1}, which are each other's partner; only one of them can be live")]
     BothOfPair(String, String),
     /// A rule holds an action that this version cannot send back unharmed.
-    #[error(
-        "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be lost. Update this function first"
-    )]
     UnknownAction {
         /// The port of the rule.
         port: u16,
@@ -147,7 +125,6 @@ pub enum SetupError {
         kind: String,
     },
     /// AWS would not take the action that a flip has to write.
-    #[error("{rule} would have to hold {would}. Take the groups that only stand by out of it first")]
     Overfull {
         /// The rule.
         rule: String,
@@ -155,20 +132,101 @@ pub enum SetupError {
         would: String,
     },
 }
-
-fn counterpart(other: u16, instead: &Option<String>) -> String {
-    match instead {
-        None => format!("port {other} has no rule with the same conditions"),
-        Some(kinds) => format!("its counterpart on port {other} does not forward ({kinds})"),
+impl SetupError {
+    /// What was found, what was expected and what to do next, with the settings called by these names.
+    #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one sentence a variant")]
+    pub fn words(&self, names: &Names) -> String {
+        let Names { elb_name, promote_to, ports: setting, .. } = names;
+        match self {
+            Self::Parameters(mistakes) => format!("the parameters are wrong: {}", mistakes.join("; ")),
+            Self::NoParameters(missing) => format!(
+                "the job has no {missing}; expected data.actionConfiguration.configuration.UserParameters with a JSON object such as \
+                 {{\"ElbName\":\"my-load-balancer\"}}. Set UserParameters on the Lambda action of the pipeline"
+            ),
+            Self::NoLoadBalancer { name, region } => {
+                format!("no load balancer is named {name}; check {elb_name}, the account and the Region ({region})")
+            }
+            Self::WrongKind { name, kind } => {
+                format!("{name} is a {kind} load balancer, expected an application load balancer; name one with {elb_name}")
+            }
+            Self::NoListeners { load_balancer, wanted, found } => format!(
+                "load balancer {load_balancer} has none of the port pairs {wanted}: {}; expected a live listener and a test \
+                 listener, such as 80 and 8080. Add the listener, or name the ports with {setting}",
+                listens(found)
+            ),
+            Self::HalfPair { load_balancer, port, missing, found } => format!(
+                "load balancer {load_balancer} has no listener on port {missing}, the counterpart of port {port}; {}. Add the \
+                 listener, or name the ports to flip with {setting}",
+                listens(found)
+            ),
+            Self::NoForward { load_balancer, ports, found } => format!(
+                "load balancer {load_balancer} has no forward action with a twin on ports {ports}{}; expected a rule or a default \
+                 action on both ports that forwards to a target group",
+                in_brackets(found)
+            ),
+            Self::NoTwin { port, rule, group, other, instead } => {
+                let (found, advice) = match instead {
+                    None => (
+                        format!("port {other} has no rule with the same conditions"),
+                        format!("Give port {other} the same rule, or delete this one"),
+                    ),
+                    Some(kinds) => (
+                        format!("its counterpart on port {other} does not forward ({kinds})"),
+                        format!("Let both forward, or neither, or name the ports to flip with {setting}"),
+                    ),
+                };
+                format!("port {port}, {rule} forwards to {group}, but {found}; the flip could not move it. {advice}")
+            }
+            Self::Ambiguous { group, others, rule } => format!(
+                "{group} is opposite several target groups, {} ({rule} is one of the rules that concern it); expected one partner \
+                 for each. Give each service groups of its own on both ports",
+                others.join(" and ")
+            ),
+            Self::Shared { rule, weights } => format!(
+                "{rule} shares its traffic: {weights}; expected one group with all of it, so that it is clear which two change \
+                 places. Give one group 100 and the others 0 first"
+            ),
+            Self::SameGroup { rules, group } => format!(
+                "{} forward to the same target group, {group}, and no rule or tag names its partner. Put the partner into both \
+                 rules with weight 0, then name the group to make live with {promote_to}",
+                rules.join(" and ")
+            ),
+            Self::SeveralPairs { load_balancer, pairs } => format!(
+                "load balancer {load_balancer} carries {} pairs of target groups, so {promote_to} must name the ones to make live \
+                 (comma-separated): {}",
+                pairs.len(),
+                pairs.join("; ")
+            ),
+            Self::UnknownGroup { wanted, load_balancer, known } => format!(
+                "{promote_to} names {wanted:?}, which no target group of {load_balancer} has as Identifier, name or ARN; there are {}",
+                known.join(", ")
+            ),
+            Self::AmbiguousGroup { wanted, known } => format!(
+                "{promote_to} names {wanted:?}, which fits several target groups: {}. Use the name or the ARN",
+                known.join(", ")
+            ),
+            Self::BothOfPair(one, other) => {
+                format!("{promote_to} names both {one} and {other}, which are each other's partner; only one of them can be live")
+            }
+            Self::UnknownAction { port, rule, kind } => format!(
+                "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be \
+                 lost. Update this function first"
+            ),
+            Self::Overfull { rule, would } => {
+                format!("{rule} would have to hold {would}. Remove the groups with weight 0 from it first")
+            }
+        }
     }
 }
 
-fn twin_advice(other: u16, instead: &Option<String>) -> String {
-    match instead {
-        None => format!("Give port {other} the same rule, or take this one away"),
-        Some(_) => "Let both forward, or neither, or name the ports to flip with Ports".to_owned(),
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(&PARAMETERS))
     }
 }
+
+impl std::error::Error for SetupError {}
 
 fn listens(ports: &[u16]) -> String {
     let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
@@ -179,6 +237,6 @@ fn listens(ports: &[u16]) -> String {
     }
 }
 
-fn left(found: &[String]) -> String {
+fn in_brackets(found: &[String]) -> String {
     if found.is_empty() { String::new() } else { format!(" (found: {})", found.join("; ")) }
 }

@@ -1,6 +1,6 @@
 //! The two groups of a pair, as everything in this folder names them.
 
-/// One of the two groups of a pair. Which ARN it has, [`crate::seen::pairs::Pair`] says.
+/// One of the two groups of a pair. Which ARN it has, [`crate::seen::pair::Pair`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {

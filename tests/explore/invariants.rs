@@ -17,7 +17,7 @@ pub enum Invariant {
     Ends,
     /// At the end the newest record is at rest, the rules are as it says, and its job was answered so.
     RecordTells,
-    /// From a look at which group 1 is setup_error and not live everywhere, nobody moves a live rule to it for a flip in `moving`.
+    /// From a look at which group 1 is unfit and not live everywhere, nobody moves a live rule to it for a flip in `moving`.
     GuardHolds,
     /// Nor from a look at which another execution fenced it.
     FenceHolds,

@@ -10,6 +10,8 @@ mod explorer;
 mod history;
 mod invariants;
 mod own;
+mod play;
+mod rows;
 mod scenarios;
 mod steps;
 mod stories;

@@ -5,7 +5,7 @@ use blue_green::release::record::{Record, Verdict};
 use blue_green::release::several::Decision;
 use blue_green::seen::side::Side;
 
-use crate::world::Rules;
+use crate::world::{RULES, Rules};
 
 /// One step of a process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,16 @@ fn set(pair: usize, turn: &Turn, rule: usize, rules: &Rules) -> Option<Step> {
     (rules[rule] != serves).then_some(Step::Rule { pair, rule, serves })
 }
 
+/// Whether a step records that a flip begins.
+pub fn begins(step: &Step) -> bool {
+    matches!(step, Step::Tag { tags, .. } if tags.iter().any(|(_, value)| value.contains(" moving ")))
+}
+
+/// Whether a step records that a flip is taken back.
+pub fn undoes(step: &Step) -> bool {
+    matches!(step, Step::Tag { tags, .. } if tags.iter().any(|(_, value)| value.contains(" undoing ")))
+}
+
 /// A step for a trace.
 pub fn show(step: &Step) -> String {
     match step {
@@ -74,7 +84,7 @@ pub fn show(step: &Step) -> String {
             format!("tags of {}: {}", group(*pair, *on), tags.iter().map(word).collect::<Vec<_>>().join(", "))
         }
         Step::Untag { pair, on, keys } => format!("old tags of {}: {}", group(*pair, *on), keys.join(", ")),
-        Step::Rule { pair, rule, serves } => format!("{}={}", ["L1", "L2", "T"][*rule], group(*pair, *serves)),
+        Step::Rule { pair, rule, serves } => format!("{}={}", RULES[*rule], group(*pair, *serves)),
         Step::Wait => "wait".to_owned(),
         Step::Answer(verdict) => format!("answer {verdict}"),
         Step::Unfinished => "answer unfinished".to_owned(),

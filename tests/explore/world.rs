@@ -11,6 +11,7 @@ use blue_green::release::record::{Flip, Verdict};
 use blue_green::release::refusal::Refusal;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::release::view::{Rule, View};
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::side::{Both, Side};
 use jiff::Timestamp;
 
@@ -148,6 +149,8 @@ pub struct Odd {
     pub shared: bool,
     /// Group 1 does not run the image that is asked for.
     pub wrong_image: bool,
+    /// This rule was deleted.
+    pub gone: Option<usize>,
 }
 
 impl Interned {
@@ -223,10 +226,21 @@ fn ask(job: Job) -> Ask {
     }
 }
 
+/// The rules' names.
+pub const RULES: [&str; 3] = ["L1", "L2", "T"];
+
 /// What is seen of a pair. Only group 1 is ever too small.
-fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
-    let setup_error = || Refusal::Together { group: "group 1".to_owned() };
+pub fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
+    let refusal = || Refusal::Together { group: "group 1".to_owned() };
+    let gone = odd.gone.map(|rule| SetupError::NoTwin {
+        port: 80,
+        rule: RULES[rule].to_owned(),
+        group: "group 1".to_owned(),
+        other: 8080,
+        instead: None,
+    });
     let rule = |(index, serves): (usize, Side)| Rule {
+        arn: RULES[index].to_owned(),
         live: index < 2,
         serves: Some(serves).filter(|_| !odd.shared || index > 0),
         bound: false,
@@ -234,14 +248,14 @@ fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
     let fence = |by: &str| Fence { execution: by.to_owned(), image: "v9".to_owned(), time: Timestamp::UNIX_EPOCH };
     View {
         journal,
-        rules: rules.into_iter().enumerate().map(rule).collect(),
-        capacity: Both([Ok(()), if fit { Ok(()) } else { Err(setup_error()) }]),
-        image: Both([Ok(()), if odd.wrong_image { Err(setup_error()) } else { Ok(()) }]),
+        rules: rules.into_iter().enumerate().filter(|(index, _)| odd.gone != Some(*index)).map(rule).collect(),
+        capacity: Both([Ok(()), if fit { Ok(()) } else { Err(refusal()) }]),
+        image: Both([Ok(()), if odd.wrong_image { Err(refusal()) } else { Ok(()) }]),
         fences: Both([None, odd.fenced.map(fence)]),
-        fenced: Both([None, odd.fenced.map(|_| setup_error())]),
-        setup: None,
-        shared: odd.shared.then(setup_error),
-        unclear: setup_error(),
+        fenced: Both([None, odd.fenced.map(|_| refusal())]),
+        setup: gone,
+        shared: odd.shared.then(refusal),
+        unclear: refusal(),
         room: Both([Ok(()), Ok(())]),
     }
 }

@@ -90,7 +90,8 @@ impl Reader {
     }
 }
 
-fn of_tests(attributes: &[Attribute]) -> bool {
+/// Whether something is only there for tests.
+pub fn of_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg") && attribute.meta.require_list().is_ok_and(|list| list.tokens.to_string() == "test")
     })
@@ -113,4 +114,20 @@ impl<'ast> Visit<'ast> for Reader {
         self.add(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         syn::visit::visit_path(self, path);
     }
+}
+
+/// The names of the tests of a file.
+pub fn tests(file: &Path) -> Vec<String> {
+    struct Names(Vec<String>);
+    impl<'ast> Visit<'ast> for Names {
+        fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
+            let is_test = |attribute: &Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "test");
+            if item.attrs.iter().any(is_test) {
+                self.0.push(item.sig.ident.to_string());
+            }
+        }
+    }
+    let mut names = Names(Vec::new());
+    names.visit_file(&syn::parse_file(&std::fs::read_to_string(file).unwrap()).unwrap());
+    names.0
 }

@@ -8,6 +8,8 @@ mod faults;
 mod flip;
 mod kinds;
 mod policy;
+mod readme;
 mod roll;
 mod secrets;
 mod stacks;
+mod stories;

@@ -9,8 +9,8 @@ use blue_green::release::decide::Turn;
 use blue_green::release::refusal::Refusal;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::survey;
 use jiff::Timestamp;
 
 use crate::notation::{Case, read};

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use blue_green::seen::group::{Target, TargetGroup};
 use blue_green::seen::topology::{
-    Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Target, TargetGroup, Topology, Weighted,
+    Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Topology, Weighted,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};

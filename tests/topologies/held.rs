@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use blue_green::asked::parameters::Parameters;
 use blue_green::plan::{Phase, Write};
 use blue_green::report::Sides;
-use blue_green::seen::topology::{ActionKind, Forward, IS_PRODUCTION, Rule, Topology};
+use blue_green::seen::group::IS_PRODUCTION;
+use blue_green::seen::topology::{ActionKind, Forward, Rule, Topology};
 
 use crate::after::make;
 use crate::simulate::Delivered;

@@ -20,9 +20,9 @@ use blue_green::asked::parameters::Parameters;
 use blue_green::release::fence::{BUILD, Fence};
 use blue_green::release::id::{Asker, Digest, FlipId};
 use blue_green::release::record::{Closing, Flip, Record};
+use blue_green::seen::group::{PARTNER, Target, TargetGroup};
 use blue_green::seen::topology::{
-    Action, ActionKind, Carried, Condition, Forward, Listener, PARTNER, Rule, RuleId, Stickiness, Target, TargetGroup, Topology,
-    Weighted,
+    Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Topology, Weighted,
 };
 use serde_json::{Value, json};
 

@@ -67,7 +67,7 @@ fn promote(names: &str) -> Parameters {
 }
 
 #[test]
-fn what_a_flip_left_on_the_test_port_takes_it_back_also_where_services_share_identifiers() {
+fn the_output_test_takes_a_flip_back_also_with_shared_identifiers() {
     let Case { topology, asked, .. } = case("services-two-of-three.txt");
     let (there, report) = flipped(&topology, &asked, "job-1");
     assert_eq!((report.live.as_str(), report.test.as_str()), ("cart-b,shop-b", "cart-a,shop-a"));

@@ -14,8 +14,8 @@ use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Sides;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::side::Side;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use jiff::Timestamp;
 
 use crate::after::after;
@@ -121,7 +121,7 @@ fn turn(
     let looked = look(topology, &found, asked, asker, now)?;
     for Looked { pair, member } in &looked {
         invocation.waited(pair);
-        invocation.look(&found, pair, &member.view, clock);
+        invocation.look(pair, &member.view, clock);
     }
     let members: Vec<Member> = looked.iter().map(|looked| looked.member.clone()).collect();
     let memory: Vec<Memory> = looked.iter().map(|looked| invocation.of(&looked.pair)).collect();
@@ -143,7 +143,7 @@ fn remember(invocation: &mut Invocation, topology: &Topology, looked: &[Looked],
             Write::Tag { group, tags, .. } => invocation.tagged(topology, group, tags),
             Write::Untag { .. } => {}
             Write::Actions { rule, serves, .. } => {
-                invocation.wrote(pair, rule.arn(), phase == Phase::Live, serves, Some(clock));
+                invocation.wrote(pair, rule.arn(), pair.side(serves).unwrap(), Some(clock));
             }
         }
         if phase == Phase::Records {

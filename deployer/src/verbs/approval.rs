@@ -6,7 +6,8 @@ use blue_green::aws::codepipeline::approvals::Waiting;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

@@ -3,13 +3,14 @@
 use blue_green::plan::Write;
 use blue_green::release::record::{Closing, Reason, Record, Verdict, stamp};
 use blue_green::report::states::states;
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::pair::Pair;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use jiff::Timestamp;
 
 use crate::args::CloseFlipArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::{self, confirmed};
 use crate::progress::Progress;
 use crate::refused::Refused;

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod build;
 pub mod close_flip;
+pub mod completions;
 pub mod doctor;
 pub mod plan;
 pub mod roll;

@@ -9,15 +9,16 @@ use blue_green::release::refusal::Refusal;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::{NotMade, Past};
 use blue_green::report::would::{Change, seconds};
+use blue_green::seen::names::OPTIONS;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::{Execution, PlanArgs};
-use crate::exit::{Exit, Failure};
-use crate::options::in_options;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 
@@ -139,8 +140,8 @@ impl Shown {
             }
             Err(why) => {
                 shown.reasons = match &why {
-                    NotMade::Refused(reasons) => reasons.iter().map(|reason| in_options(&reason.to_string())).collect(),
-                    other => vec![in_options(&other.to_string())],
+                    NotMade::Refused(reasons) => reasons.iter().map(|reason| reason.words(&OPTIONS)).collect(),
+                    other => vec![other.words(&OPTIONS)],
                 };
                 match why {
                     NotMade::Refused(reasons) => shown.blocked = reasons,

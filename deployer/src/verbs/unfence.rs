@@ -1,11 +1,13 @@
 //! `deployer unfence`: takes off the fence that an execution left behind, after showing what runs there.
 
 use blue_green::release::fence::{BUILD, Fence, NO_FENCE};
-use blue_green::seen::topology::{TargetGroup, Topology};
+use blue_green::seen::group::TargetGroup;
+use blue_green::seen::topology::Topology;
 use comfy_table::Cell;
 
 use crate::args::UnfenceArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::fence;
 use crate::output::{self, confirmed};
 use crate::refused::Refused;

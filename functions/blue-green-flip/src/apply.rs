@@ -8,7 +8,7 @@ use blue_green::plan::{Labels, Phase, Plan, Step, Write};
 use blue_green::release::invocation::Invocation;
 use blue_green::seen::topology::Topology;
 
-use crate::flip::Flip;
+use crate::state::Flip;
 
 /// How applying a plan ended.
 pub enum Applied {
@@ -28,7 +28,9 @@ pub fn without_doubts(mut plan: Plan, looked: &[Looked], invocation: &Invocation
     for steps in plan.phases.values_mut() {
         steps.retain(|step| {
             let doubt = match (&step.write, looked.get(step.pair)) {
-                (Write::Actions { rule, serves, .. }, Some(looked)) => invocation.doubts(&looked.pair, rule.arn(), serves, now),
+                (Write::Actions { rule, serves, .. }, Some(Looked { pair, .. })) => {
+                    pair.side(serves).is_some_and(|serves| invocation.doubts(pair, rule.arn(), serves, now))
+                }
                 _ => false,
             };
             doubted |= doubt;
@@ -90,8 +92,9 @@ fn remember(
             }
         }
         (Write::Actions { rule, serves, .. }, result) => {
-            let acknowledged = result.is_ok().then(Instant::now);
-            flip.invocation.wrote(pair, rule.arn(), phase == Phase::Live, serves, acknowledged);
+            if let Some(serves) = pair.side(serves) {
+                flip.invocation.wrote(pair, rule.arn(), serves, result.is_ok().then(Instant::now));
+            }
             match result {
                 Ok(()) => flip.rules += 1,
                 Err(failure) if failure.class == Class::Permission => flip.invocation.refused(pair, false),

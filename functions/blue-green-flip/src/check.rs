@@ -10,8 +10,9 @@ use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
 use blue_green::report::would::{Would, would_flip};
 use blue_green::report::{Report, Sides};
+use blue_green::seen::group::TargetGroup;
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::survey;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
@@ -108,8 +109,8 @@ fn would(
 
 /// What runs behind every group that has a `Service` tag.
 async fn running(request: &Request, topology: &Topology) -> Result<BTreeMap<String, Running>, Failure> {
-    let read = topology.groups.values().map(|group| async move { Ok((group.arn.clone(), request.ecs.by_tag(group).await?)) });
-    let read: Vec<(String, Option<Running>)> = try_join_all(read).await.map_err(Failure::Aws)?;
+    let one = async |group: &TargetGroup| request.ecs.by_tag(group).await.map(|running| (group.arn.clone(), running));
+    let read: Vec<(String, Option<Running>)> = try_join_all(topology.groups.values().map(one)).await?;
     Ok(read.into_iter().filter_map(|(arn, running)| Some((arn, running?))).collect())
 }
 

@@ -9,13 +9,13 @@ use blue_green::release::several::Decision;
 use blue_green::report::not_made::NotMade;
 use blue_green::report::states::{all, split, states};
 use blue_green::report::{Done, Report, Sides, flipped};
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 
 use crate::failure::{Cause, Failure, PairEnd};
-use crate::flip::Flip;
+use crate::state::Flip;
 
 /// What was seen last, and what the table says of each pair.
 pub struct End<'a> {
@@ -102,7 +102,7 @@ pub fn setup(flip: &Flip<'_>, topology: &Topology, setup_error: SetupError) -> F
         return Failure::Unfinished { cause: Cause::Setup(setup_error), states };
     }
     let split = survey(topology, &flip.request.asked.ports).map(|survey| split(topology, &survey)).unwrap_or_default();
-    Failure::setup(setup_error, split)
+    Failure::NotMade { why: NotMade::Setup(setup_error), split, recorded: flip.is_closed(topology) }
 }
 
 /// How the rules are of the pairs in which this flip is in progress, as they were seen last.
@@ -131,7 +131,7 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
     };
     let pairs: Vec<&Pair> = found.pairs.keys().filter(mine).collect();
     match pairs.as_slice() {
-        // Its pair is gone: every rule is told.
+        // Its pair is gone: every rule is shown.
         [] if flip.rules > 0 => Some(all(&topology, &found)),
         [] => None,
         pairs => Some(states(&topology, &found, pairs)),

@@ -19,7 +19,7 @@ pub enum Failure {
         why: NotMade,
         /// Each rule, where the rules of a pair do not all say the same.
         split: Vec<String>,
-        /// Whether the job could be closed in the records.
+        /// Whether a late copy of the event moves nothing: the job is closed in the records, or can never flip.
         recorded: bool,
     },
     /// An earlier delivery of this job was answered: the same answer again.
@@ -46,9 +46,14 @@ pub enum Failure {
         /// Each rule with the group it serves, as it was seen last.
         states: Vec<String>,
     },
-    /// An AWS call failed before this flip wrote a rule.
-    #[error("{0}. This delivery changed no rule.")]
-    Aws(#[from] AwsFailure),
+    /// It ended before this flip wrote a rule.
+    #[error("{cause}. This delivery changed no rule.{}", late(*.recorded))]
+    Stopped {
+        /// Why.
+        cause: Cause,
+        /// Whether a late copy of the event moves nothing all the same.
+        recorded: bool,
+    },
     /// Several pairs, and not all were flipped.
     #[error("{}", .0.iter().map(|(pair, end)| format!("{pair}: {end}")).collect::<Vec<_>>().join(" | "))]
     Several(Vec<(String, PairEnd)>),
@@ -125,8 +130,7 @@ impl Failure {
         match self {
             Self::NotMade { why: NotMade::Setup(_), .. } => FailureType::ConfigurationError,
             Self::NotMade { .. } | Self::Closed { .. } => FailureType::JobFailed,
-            Self::Undone { cause, .. } | Self::Unfinished { cause, .. } => cause.kind(),
-            Self::Aws(failure) => kind_of(failure.class),
+            Self::Undone { cause, .. } | Self::Unfinished { cause, .. } | Self::Stopped { cause, .. } => cause.kind(),
             Self::Labelled { cause, .. } => cause.kind(),
             Self::Several(ends) => {
                 let failed = ends.iter().find_map(|(_, end)| match end {
@@ -136,12 +140,6 @@ impl Failure {
                 failed.unwrap_or(FailureType::JobFailed)
             }
         }
-    }
-
-    /// A failure before anything was decided.
-    #[must_use]
-    pub fn setup(setup_error: SetupError, split: Vec<String>) -> Self {
-        Self::NotMade { why: NotMade::Setup(setup_error), split, recorded: true }
     }
 }
 
@@ -178,9 +176,11 @@ fn late(recorded: bool) -> &'static str {
     if recorded { "" } else { " It could not be recorded that this job failed: a late copy of its event may flip." }
 }
 
+// What a check finds, and parameters that cannot be used: no copy of such an event ever flips.
+
 impl From<SetupError> for Failure {
     fn from(setup_error: SetupError) -> Self {
-        Self::setup(setup_error, Vec::new())
+        NotMade::Setup(setup_error).into()
     }
 }
 
@@ -190,10 +190,16 @@ impl From<NotMade> for Failure {
     }
 }
 
+impl From<AwsFailure> for Failure {
+    fn from(failure: AwsFailure) -> Self {
+        Self::Stopped { cause: Cause::Aws(failure), recorded: true }
+    }
+}
+
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Aws(failure) => Self::Aws(failure),
+            ReadError::Aws(failure) => failure.into(),
             ReadError::Setup(setup_error) => setup_error.into(),
         }
     }

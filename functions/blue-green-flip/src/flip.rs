@@ -3,50 +3,27 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::elb::read::ReadError;
-use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::aws::failure::Class;
 use blue_green::plan::look::{Looked, look};
-use blue_green::plan::{Labels, Plan, compose};
+use blue_green::plan::{Plan, compose};
 use blue_green::release::decide::{Memory, Row, Turn, Why};
 use blue_green::release::id::Digest;
-use blue_green::release::invocation::Invocation;
+use blue_green::release::journal::Journal;
 use blue_green::release::several::{Decision, Member, decide_all};
 use blue_green::report::Report;
+use blue_green::report::not_made::NotMade;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Survey, survey};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{self, Applied};
 use crate::ends::{self, End};
 use crate::failure::{Cause, Failure};
 use crate::request::{Reading, Request};
+use crate::state::Flip;
 
 /// How often tags may be denied before that counts: IAM takes changes over with a delay.
 const DENIALS: u8 = 2;
-
-/// What a flip has come to while its loop runs.
-pub struct Flip<'a> {
-    pub request: &'a Request,
-    /// What this invocation wrote.
-    pub invocation: Invocation,
-    /// What was seen last.
-    pub seen: Option<Topology>,
-    /// How many rules were written.
-    pub rules: usize,
-    /// What a person should know besides.
-    pub notes: Vec<String>,
-    /// Whether labels are written.
-    pub labels: Labels,
-    /// Why the flip is being taken back, where it is.
-    pub cause: Option<Cause>,
-    /// The last call that failed.
-    pub failure: Option<AwsFailure>,
-    /// Whether the rules could not be read a last time.
-    pub unread: bool,
-    /// How often a record was denied in a row.
-    denials: u8,
-    /// How often a look has shown what may only be late, in a row.
-    doubts: u32,
-}
 
 /// What a turn of the loop leads to.
 enum Next {
@@ -68,10 +45,10 @@ pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topolog
             Err(error) => break Err(flip.unreadable(error).await),
         };
         match flip.turn(reading).await {
-            Next::Look(pause) => tokio::time::sleep(pause).await,
+            Next::Look(pause) => tokio::time::sleep(pause.min(request.left())).await,
             Next::End(result) => break result,
         }
-        if request.is_late() {
+        if request.left().is_zero() {
             let cause = flip.failure.clone().map_or(Cause::Time, Cause::Aws);
             break Err(flip.stopped(cause).await);
         }
@@ -79,23 +56,7 @@ pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topolog
     (result, flip.seen)
 }
 
-impl<'a> Flip<'a> {
-    fn new(request: &'a Request) -> Self {
-        Self {
-            request,
-            invocation: Invocation::default(),
-            seen: None,
-            rules: 0,
-            notes: Vec::new(),
-            labels: Labels::Written,
-            cause: None,
-            failure: None,
-            unread: false,
-            denials: 0,
-            doubts: 0,
-        }
-    }
-
+impl Flip<'_> {
     /// One turn: what is seen is decided on, and that is done.
     async fn turn(&mut self, mut reading: Reading) -> Next {
         self.invocation.complete(&mut reading.topology);
@@ -111,7 +72,7 @@ impl<'a> Flip<'a> {
                 Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
             };
             for looked in &looked {
-                self.invocation.look(&found, &looked.pair, &looked.member.view, Instant::now());
+                self.invocation.look(&looked.pair, &looked.member.view, Instant::now());
             }
             let decision = self.decide(&looked);
             if let Decision::Wait = decision
@@ -263,7 +224,7 @@ impl<'a> Flip<'a> {
         match error {
             ReadError::Setup(setup_error) => match self.seen.take() {
                 Some(topology) => ends::setup(self, &topology, setup_error),
-                None => setup_error.into(),
+                None => Failure::NotMade { why: NotMade::Setup(setup_error), split: Vec::new(), recorded: false },
             },
             ReadError::Aws(failure) => {
                 // Where the time ended while a write was tried, that is the reason, and not the look that had no time left.
@@ -284,11 +245,15 @@ impl<'a> Flip<'a> {
                 }
             }
         }
-        match (ends::states_in_progress(self), cause) {
-            (Some(states), cause) => Failure::Unfinished { cause, states },
-            (None, Cause::Aws(failure)) => Failure::Aws(failure),
-            (None, cause) => Failure::Unfinished { cause, states: Vec::new() },
+        match ends::states_in_progress(self) {
+            Some(states) => Failure::Unfinished { cause, states },
+            None => Failure::Stopped { cause, recorded: self.seen.as_ref().is_some_and(|seen| self.is_closed(seen)) },
         }
+    }
+
+    /// Whether this job is closed already: then a late copy of its event moves nothing.
+    pub fn is_closed(&self, seen: &Topology) -> bool {
+        Journal::closes(seen, &Digest::of(&self.request.asker.job))
     }
 }
 

@@ -14,6 +14,7 @@ mod handler;
 mod log;
 mod request;
 mod settings;
+mod state;
 mod tidy;
 
 use lambda_runtime::{LambdaEvent, service_fn};

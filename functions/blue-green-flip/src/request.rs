@@ -82,9 +82,9 @@ impl Request {
         Writer::new(self.elb.clone(), Caller::until(until.min(self.deadline)))
     }
 
-    /// Whether there is no time for another try.
+    /// How much time is left to begin work.
     #[must_use]
-    pub fn is_late(&self) -> bool {
-        Instant::now() >= self.deadline
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 }

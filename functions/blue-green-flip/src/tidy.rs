@@ -5,10 +5,10 @@ use std::time::Instant;
 use blue_green::plan::Write;
 use blue_green::release::journal::Journal;
 use blue_green::release::times::PLAN_LIVES;
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::survey;
 
 use crate::request::Request;
 

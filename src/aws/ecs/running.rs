@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
 use crate::plan::labels::Running;
-use crate::seen::topology::{SERVICE, TargetGroup};
+use crate::seen::group::{SERVICE, TargetGroup};
 
 /// The most services that DescribeServices takes (service model).
 const SERVICES_AT_ONCE: usize = 10;

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_a_condition_read_the_same_in_any_order_and_hosts_in_any_case() {
+    fn both_forms_of_a_condition_read_the_same_in_any_order_and_case() {
         let config = elb::HostHeaderConditionConfig::builder().values("B.example.com").values("a.example.com").build();
         let typed = elb::RuleCondition::builder().field("host-header").host_header_config(config).build();
         let plain = elb::RuleCondition::builder().field("host-header").values("a.example.com").values("b.EXAMPLE.com").build();

@@ -13,9 +13,10 @@ use thiserror::Error;
 use super::{actions, conditions};
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
+use crate::seen::group::{Target, TargetGroup, arn_tail};
 use crate::seen::ports::PortPair;
 use crate::seen::setup_error::SetupError;
-use crate::seen::topology::{Listener, Rule, RuleId, Target, TargetGroup, Topology, arn_tail};
+use crate::seen::topology::{Listener, Rule, RuleId, Topology};
 
 /// The most ARNs that DescribeTags takes (service model).
 const TAGS_AT_ONCE: usize = 20;

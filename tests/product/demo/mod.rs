@@ -24,7 +24,7 @@ fn without_questions_it_flips_and_rolls_back_and_loses_no_request() {
 }
 
 #[test]
-fn a_function_killed_in_the_middle_of_a_flip_is_delivered_its_event_again_and_finishes_it() {
+fn a_function_killed_mid_flip_gets_its_event_again_and_finishes() {
     // Approve, approve the roll-back, kill, approve that flip, look at the status meanwhile, let it go on, quit.
     let ended = Played::start(&[], "\n\nk\n\ns\n\nq\n").end(WITHIN);
     assert_eq!(ended.code, Some(0), "{}", ended.text);

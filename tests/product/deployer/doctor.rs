@@ -128,7 +128,7 @@ async fn one_whose_flip_is_half_done_waits_for_its_end() {
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let words = if verb == "plan" { "Flip exec-1 to Code2 is in progress since 2026-01-02T03:04:05Z" } else { told };
         assert!(text.contains(words), "{text}");
-        assert!(!text.contains("nothing tells which version is wanted"), "{text}");
+        assert!(!text.contains("no rule says which version is wanted"), "{text}");
     }
     let run = stage.deployer(&["plan"]).await;
     assert!(run.out.starts_with("The live rules disagree about which version is live"), "{run:?}");
@@ -167,7 +167,7 @@ async fn one_whose_ports_serve_the_same_group() {
     stage.set_default(80, &[("shop-code1", 1)]).await;
     stage.set_default(8080, &[("shop-code1", 1)]).await;
     let (what, fix) = blocks(&stage).await;
-    assert!(what.contains("nothing tells which other group is its partner"), "{what}");
+    assert!(what.contains("no rule or tag names its partner"), "{what}");
     assert!(fix.contains("TEST_TARGET_GROUP_ARN"), "{fix}");
 }
 

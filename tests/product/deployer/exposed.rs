@@ -45,7 +45,7 @@ async fn rules(stage: &Stage, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_rule_that_opens_a_test_port_is_named_and_its_command_closes_it_and_nothing_else() {
+async fn each_rule_that_opens_a_test_port_is_named_with_its_own_fix() {
     let stage = stage().await;
     let production = [tcp(80, 80, "0.0.0.0/0"), tcp(443, 443, "::/0")];
     let all = |range: &str| json!({ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": range }] });

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod build_json;
+mod completions;
 mod doctor;
 mod exposed;
 mod faults;
@@ -10,7 +11,7 @@ mod fixes;
 mod plan;
 mod running;
 mod shell;
-mod stage;
+pub mod stage;
 mod status;
 mod undone;
 mod unfence;

@@ -5,7 +5,7 @@ use crate::deployer::stage::{BUILT, Stage};
 const TAGGED: &str = "registry.example:5000/shop";
 
 #[tokio::test]
-async fn a_tag_that_ecs_contradicts_is_a_loud_warning_and_with_strict_a_refusal() {
+async fn a_tag_that_ecs_contradicts_is_a_warning_and_strict_refuses() {
     let stage = Stage::new().await;
     stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
     stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v3")).await;

@@ -1,6 +1,10 @@
 //! A place where one flip after the other is made and broken: a world that is put back after each.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_elasticloadbalancingv2::types::{Action, Rule as AwsRule, Tag};
+use blue_green::release::journal::{Journal, Tags};
+use blue_green::seen::group::arn_tail;
 use local_aws::lambda::Lambda;
 use local_aws::world::{Created, Pair, Rule, World, WorldOptions, path};
 use serde_json::json;
@@ -105,10 +109,23 @@ impl Arena {
 
     /// The tags of every group, keys and values.
     pub async fn tags(&self) -> Vec<(String, String)> {
+        self.tags_by_group().await.into_values().flatten().collect()
+    }
+
+    /// The tags of each group, by its ARN.
+    async fn tags_by_group(&self) -> BTreeMap<String, BTreeMap<String, String>> {
         let groups: Vec<String> = self.balancer.groups.values().cloned().collect();
         let answer = self.world.elb().describe_tags().set_resource_arns(Some(groups)).send().await.unwrap();
-        let tags = answer.tag_descriptions().iter().flat_map(|group| group.tags());
-        tags.map(|tag| (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
+        let tag = |tag: &Tag| (tag.key().unwrap().to_owned(), tag.value().unwrap_or_default().to_owned());
+        let groups = answer.tag_descriptions().iter();
+        groups.map(|group| (group.resource_arn().unwrap().to_owned(), group.tags().iter().map(tag).collect())).collect()
+    }
+
+    /// The records of the pair `a`: its first group is a-code1.
+    pub async fn journal(&self) -> Journal {
+        let tags = self.tags_by_group().await;
+        let arns = ["a-code1", "a-code2"].map(|group| self.balancer.group(group).unwrap());
+        Journal::read(arns.map(|arn| Tags { tags: &tags[arn], tail: arn_tail(arn) }))
     }
 
     /// Puts everything back: rules, labels, no records, no fault, nothing under way.
@@ -169,9 +186,17 @@ impl Arena {
     }
 
     async fn turn(&self, rule: &AwsRule) {
+        self.weigh(rule, |_, weight| 100 - weight).await;
+    }
+
+    /// Gives the groups of a rule other weights, by their names and the weights that they have.
+    pub async fn weigh(&self, rule: &AwsRule, weigh: impl Fn(&str, i32) -> i32) {
         let mut actions = rule.actions().to_vec();
         for groups in actions.iter_mut().filter_map(|action| action.forward_config.as_mut()?.target_groups.as_mut()) {
-            groups.iter_mut().for_each(|group| group.weight = group.weight.map(|weight| 100 - weight));
+            for group in groups {
+                let name = group.target_group_arn().unwrap().split('/').nth(1).unwrap();
+                group.weight = group.weight.map(|weight| weigh(name, weight));
+            }
         }
         self.write(rule, actions).await;
     }
@@ -188,11 +213,17 @@ impl Arena {
 
     /// Puts the `Image` tag on a group, as a stack does after a deployment.
     pub async fn deployed(&self, group: &str, image: &str) {
-        let tag = Tag::builder().key("Image").value(image).build();
+        self.tag(group, "Image", image).await;
+    }
+
+    /// Puts a tag on a group.
+    pub async fn tag(&self, group: &str, key: &str, value: &str) {
+        let tag = Tag::builder().key(key).value(value).build();
         self.world.elb().add_tags().resource_arns(self.balancer.group(group).unwrap()).tags(tag).send().await.unwrap();
     }
 
-    fn listener_of(&self, rule: &AwsRule) -> &str {
+    /// The listener that a rule belongs to.
+    pub fn listener_of(&self, rule: &AwsRule) -> &str {
         let tail = |arn: &str| arn.split('/').skip(2).take(3).map(str::to_owned).collect::<Vec<_>>();
         let wanted = tail(rule.rule_arn().unwrap());
         self.balancer.listeners.values().find(|listener| tail(listener) == wanted).unwrap()

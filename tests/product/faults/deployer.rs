@@ -102,7 +102,7 @@ async fn broken(arena: &mut Arena, fault: &Fault) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_at_every_call_of_the_deployer_leaves_the_file_right_or_as_it_was() {
+async fn every_fault_of_the_deployer_leaves_the_file_right_or_as_it_was() {
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
     let mut worlds: Vec<Arena> = worlds.collect().await;
     worlds[0].reset().await;

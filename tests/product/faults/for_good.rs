@@ -11,7 +11,7 @@ fn stays(action: &str, number: usize, kind: FaultKind) -> Fault {
 }
 
 #[tokio::test]
-async fn a_live_rule_that_stays_unavailable_fails_the_job_and_tells_how_each_rule_is() {
+async fn a_live_rule_that_stays_unavailable_fails_and_shows_each_rule() {
     let mut arena = Arena::new(Balancer::OnePair).await;
     for kind in [FaultKind::Throttled, FaultKind::Status503, FaultKind::Hang] {
         let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, kind)]).await;
@@ -29,7 +29,7 @@ async fn a_live_rule_that_stays_unavailable_fails_the_job_and_tells_how_each_rul
 }
 
 #[tokio::test]
-async fn a_denied_live_rule_is_a_permission_error_and_what_had_moved_is_set_back() {
+async fn a_denied_live_rule_is_a_permission_error_and_is_undone() {
     let mut arena = Arena::new(Balancer::OnePair).await;
     let ended = arena.run(Asked::Job, &[stays("ModifyRule", 1, FaultKind::AccessDenied)]).await;
     let Answer::Failed(r#type, message) = &ended.answer else { panic!("{:?}", ended.answer) };

@@ -10,7 +10,7 @@ use crate::faults::arena::{Arena, Balancer};
 use crate::faults::deployer::{Build, PATIENT};
 use crate::faults::model::{End, Model, Request, Side};
 use crate::faults::rules::RuleState;
-use crate::faults::seed::random;
+use crate::faults::seed::{random, rounds};
 
 /// A kill in the middle: at which call, before or after it took effect.
 type Kill = Option<(usize, bool)>;
@@ -200,7 +200,7 @@ async fn play(arena: &mut Arena, steps: &[Step]) -> Result<(), String> {
 
 #[test]
 fn random_histories_end_as_the_reference_model_says() {
-    let cases = if std::env::var_os("LONG").is_some() { 2000 } else { 100 };
+    let cases = u32::try_from(rounds(100, 2000)).unwrap();
     let persistence = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/faults/histories.seeds"));
     let config = Config { cases, failure_persistence: Some(Box::new(persistence)), max_shrink_iters: 60, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -232,7 +232,7 @@ async fn a_late_duplicate_cannot_undo_what_a_person_put_back_by_hand() {
 }
 
 #[tokio::test]
-async fn neither_a_check_nor_a_request_for_what_is_live_lets_a_late_duplicate_undo_an_edit_by_hand() {
+async fn a_late_duplicate_undoes_no_edit_by_hand_after_a_check_or_no_op() {
     for between in [Step::Check(None), Step::ApproveTo(0, None)] {
         named(&[Step::Approve(None), Step::SwapByHand, between, Step::Check(None), Step::Duplicate(0), Step::Retry(0, None)])
             .await;
@@ -240,7 +240,7 @@ async fn neither_a_check_nor_a_request_for_what_is_live_lets_a_late_duplicate_un
 }
 
 #[tokio::test]
-async fn an_edit_by_hand_that_makes_a_fenced_side_live_leaves_the_fence_where_it_is() {
+async fn an_edit_by_hand_to_a_fenced_side_leaves_the_fence() {
     named(&[Step::Approve(None), Step::Build { deploys: false, kill: None }, Step::SwapByHand, Step::Approve(None)]).await;
 }
 
@@ -270,13 +270,13 @@ async fn a_roll_back_onto_a_side_that_is_being_rebuilt_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_retry_leaves_a_rule_that_a_person_turned_after_the_flip_was_made() {
+async fn a_refused_retry_leaves_a_rule_edited_after_the_flip() {
     let build = Step::Build { deploys: false, kill: None };
     named(&[Step::Approve(None), Step::SwapByHand, build, Step::TurnByHand(0), Step::Retry(0, None)]).await;
 }
 
 #[tokio::test]
-async fn a_late_request_leaves_a_rule_that_a_person_turned_when_nothing_was_half_done() {
+async fn a_late_request_leaves_a_rule_edited_while_nothing_was_begun() {
     let (approve, to) = (|| Step::Approve(None), |side| Step::ApproveTo(side, None));
     for before in [vec![to(0)], vec![to(0), to(0)], vec![approve(), approve()], vec![approve(), Step::SwapByHand, to(0)]] {
         for late in [Step::Duplicate(0), Step::Retry(0, None)] {
@@ -286,7 +286,7 @@ async fn a_late_request_leaves_a_rule_that_a_person_turned_when_nothing_was_half
 }
 
 #[tokio::test]
-async fn a_retry_that_finds_its_group_put_back_by_hand_ends_the_flip_that_came_between() {
+async fn a_retry_that_finds_its_group_live_by_hand_ends_a_later_flip() {
     let confirmed = [Step::Approve(None), Step::ApproveTo(0, None), Step::SwapByHand, Step::Retry(0, None)];
     named(&[&confirmed[..], &[Step::TurnByHand(0), Step::Duplicate(0), Step::Duplicate(1), Step::Approve(None)]].concat()).await;
 }

@@ -27,7 +27,7 @@ const WORLDS: usize = 4;
 const SOON: Duration = Duration::from_micros(500);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_roll_back_and_a_deployer_at_once_never_make_live_what_is_being_rebuilt() {
+async fn a_roll_back_beside_a_deployer_never_promotes_what_is_rebuilt() {
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
     let mut worlds: Vec<Arena> = worlds.collect().await;
     let look = second_look(&mut worlds[0]).await;

@@ -115,7 +115,7 @@ async fn a_flip_whose_labels_alone_are_denied_has_succeeded_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_request_for_what_is_live_during_a_flip_that_then_dies_does_not_leave_the_rules_apart() {
+async fn a_no_op_during_a_flip_that_dies_leaves_no_rules_split() {
     let arena = Arena::new(Balancer::OnePair).await;
     let flip = Job::new(&arena, json!({ "PromoteTo": "Code2", "Execution": "run-1" }));
     let stay = Job::new(&arena, json!({ "PromoteTo": "Code1", "Execution": "run-2" }));

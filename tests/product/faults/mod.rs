@@ -1,6 +1,6 @@
 //! Exactly one flip, whatever breaks: every fault at every call, pairs of faults, flips at once.
 
-mod arena;
+pub mod arena;
 mod between;
 mod clients;
 mod concurrency;
@@ -14,7 +14,7 @@ mod orders;
 mod outcome;
 mod overtaken;
 mod pairs;
-mod rules;
+pub mod rules;
 mod run;
 mod seed;
 mod stays;

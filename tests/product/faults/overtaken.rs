@@ -101,7 +101,7 @@ async fn play(arena: &mut Arena, late: (&str, usize), fault: Option<FaultKind>, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_lands_after_another_flip_overtook_it_does_not_leave_the_rules_split() {
+async fn a_write_that_lands_after_a_later_flip_leaves_no_rules_split() {
     let mut arena = Arena::new(Balancer::OnePair).await;
     let mut wrong = Vec::new();
     for late in [("ModifyListener", 1), ("ModifyRule", 1), ("ModifyListener", 2), ("ModifyRule", 2)] {

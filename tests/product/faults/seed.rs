@@ -1,4 +1,4 @@
-//! The seed of what is drawn: always the same, so that no run fails by chance; another one on request.
+//! The seed of what is drawn: always the same, so that no run fails by chance; another one on request. And how much of it.
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -14,6 +14,12 @@ pub fn random() -> TestRng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+/// How many rounds are played: `ROUNDS=…` of the environment, else so many, and with `LONG=1` many more.
+pub fn rounds(few: usize, many: usize) -> usize {
+    let given = std::env::var("ROUNDS").ok().map(|rounds| rounds.parse().unwrap());
+    given.unwrap_or(if std::env::var_os("LONG").is_some() { many } else { few })
 }
 
 /// Brings a list into a random order.

@@ -49,7 +49,7 @@ fn cases(calls: &[Call]) -> Vec<Case> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_stays_broken_after_the_first_write_fails_the_job_with_each_rules_state_and_is_mended_as_it_says() {
+async fn what_stays_broken_halfway_fails_with_each_rule_and_a_true_fix() {
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
     let mut worlds: Vec<Arena> = worlds.collect().await;
     let cases = cases(&worlds[0].run(Asked::Job, &[]).await.calls);

@@ -98,19 +98,19 @@ fn phase(call: Option<&Call>, calls: &[Call]) -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_at_every_call_of_a_job_ends_in_one_flip_and_success_or_no_flip_and_failure() {
+async fn every_fault_at_every_call_of_a_job_ends_flipped_or_not_at_all() {
     let (table, number) = sweep(Balancer::OnePair, Asked::Job, Ended::fault).await;
     println!("{number} runs");
     table.compare_with_readme();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_at_every_call_of_a_direct_flip_ends_in_one_flip_and_an_answer_or_no_flip_and_an_error() {
+async fn every_fault_at_every_call_of_a_direct_flip_ends_the_same_way() {
     sweep(Balancer::OnePair, Asked::Direct, Ended::fault).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_at_every_call_of_a_flip_of_three_pairs_ends_in_all_or_none() {
+async fn every_fault_at_every_call_of_three_pairs_ends_in_all_or_none() {
     sweep(Balancer::ThreePairs, Asked::Job, Ended::fault).await;
 }
 

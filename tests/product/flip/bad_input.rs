@@ -11,7 +11,7 @@ async fn the_next_event_works(stage: &Stage) {
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_job_and_has_no_parameters_is_a_function_error_that_names_what_is_missing() {
+async fn an_event_without_job_and_parameters_is_an_error_that_says_so() {
     let stage = Stage::new().await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let cases = [
@@ -65,7 +65,7 @@ async fn a_job_without_configuration_fails_as_a_configuration_error() {
 }
 
 #[tokio::test]
-async fn parameters_that_are_wrong_fail_the_job_and_name_the_key_what_was_found_and_what_is_allowed() {
+async fn wrong_parameters_fail_the_job_with_key_found_and_expected() {
     let stage = Stage::new().await;
     let before = stage.world.snapshot().await.unwrap();
     let cases: [(&str, &[&str]); 19] = [
@@ -111,7 +111,7 @@ async fn user_parameters_that_are_no_text_fail_the_job() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_that_does_not_fit_is_a_configuration_error_that_names_it_and_its_ports() {
+async fn an_unfit_load_balancer_is_a_configuration_error_with_its_ports() {
     let stage = Stage::new().await;
     let elb = stage.world.elb();
     let ends = async |parameters: Value, wanted: &str, expected: &[&str]| {
@@ -148,7 +148,7 @@ async fn a_load_balancer_that_does_not_fit_is_a_configuration_error_that_names_i
 }
 
 #[tokio::test]
-async fn a_missing_counterpart_of_a_listener_that_forwards_is_a_configuration_error() {
+async fn a_missing_counterpart_of_a_listener_is_a_configuration_error() {
     for gone in [80, 8080] {
         let stage = Stage::new().await;
         stage.world.elb().delete_listener().listener_arn(&stage.balancer.listeners[&gone]).send().await.unwrap();

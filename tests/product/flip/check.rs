@@ -40,7 +40,7 @@ async fn a_check_brings_labels_in_line_with_the_listeners() {
 }
 
 #[tokio::test]
-async fn a_check_of_what_is_live_already_says_so_and_what_is_off_on_the_test_port() {
+async fn a_check_of_what_is_live_says_so_and_what_the_test_port_lacks() {
     let stage = Stage::new().await;
     stage.set_default(8080, &[("shop-code1", 100), ("shop-code2", 0)]).await;
     let (summary, variables) = stage.job(shop(json!({ "Action": "check", "PromoteTo": "Code1" }))).await.succeeded();

@@ -6,7 +6,7 @@ use serde_json::json;
 use product_stage::function::{Stage, rules_only, shop};
 
 #[tokio::test]
-async fn an_approval_makes_the_rehearsal_production_and_a_second_one_takes_it_back() {
+async fn an_approval_makes_a_rehearsal_live_and_a_second_takes_it_back() {
     let stage = Stage::new().await;
     assert_eq!(stage.versions().await, ("v1".into(), "v2".into()));
 

@@ -7,3 +7,4 @@ mod figures;
 mod flips;
 mod refusals;
 mod soak;
+mod unrecorded;

@@ -82,7 +82,7 @@ async fn access_denied_is_a_permission_error_that_names_action_and_resource() {
 }
 
 #[tokio::test]
-async fn a_refused_job_stays_refused_when_its_event_comes_again_after_the_reason_is_gone() {
+async fn a_refused_job_stays_refused_after_the_reason_is_gone() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop").targets(3, 1))).await;
     let refused = stage.job(shop(json!({ "Execution": "run-1" }))).await;
     assert!(refused.failed().1.contains("3 are required"));

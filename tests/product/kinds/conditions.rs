@@ -16,7 +16,7 @@ fn named(aim: Aim, host: &str) -> Aim {
 }
 
 #[tokio::test]
-async fn host_and_path_rules_move_whatever_the_order_of_their_conditions_and_their_priority() {
+async fn host_and_path_rules_move_in_any_order_and_priority() {
     let api = Rule::new(10, "shop", [host("api.example.com"), path("/v1/*")]);
     let images = Rule::new(20, "shop", [path("/images/*")]);
     let stage = stage(|spec| spec.pair(Pair::new("shop")).rule(api).rule(images)).await;
@@ -86,7 +86,7 @@ async fn a_rule_without_a_twin_stays_where_it_forwards_to_neither_group() {
 }
 
 #[tokio::test]
-async fn a_rule_without_a_twin_that_forwards_to_the_flip_is_refused_by_name_and_nothing_moves() {
+async fn a_rule_without_a_twin_is_refused_by_name_and_nothing_moves() {
     let stage = stage(|spec| spec).await;
     live_only(&stage).await;
     let aims = [asking(clients(&stage, "static", 80), "/static/1"), clients(&stage, "live", 80)];

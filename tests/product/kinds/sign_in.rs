@@ -80,7 +80,7 @@ async fn whoever_is_signed_in_moves_and_sign_in_stays_as_it_was() {
 }
 
 #[tokio::test]
-async fn without_the_permission_for_cognito_the_flip_fails_names_it_and_leaves_everything_as_it_was() {
+async fn without_the_permission_for_cognito_the_flip_changes_nothing() {
     let stage = stage(|spec| {
         let cognito = Rule::new(10, "shop", [path("/staff/*")]).after(cognito(spec.account()));
         spec.ports(443, 8443).pair(Pair::new("shop")).rule(cognito)

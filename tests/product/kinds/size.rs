@@ -73,7 +73,7 @@ async fn twenty_pairs_move_under_throttling_more_slowly_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn twenty_pairs_and_a_hundred_rules_move_under_throttling_inside_the_deadline() {
+async fn twenty_pairs_and_a_hundred_rules_move_under_throttling() {
     let stage = stage(RULES).await;
     stage.world.gateway.set_throttling(true);
     let aims = [clients(&stage, "first", 80), asking(clients(&stage, "last", 80), "/99/1")];

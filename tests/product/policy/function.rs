@@ -135,7 +135,7 @@ async fn tags_that_are_not_the_functions_are_refused_on_any_group() {
 }
 
 #[tokio::test]
-async fn a_rule_that_signs_in_with_cognito_needs_one_more_permission_and_the_error_says_so() {
+async fn a_rule_with_cognito_needs_one_more_permission_and_says_so() {
     let pool = "arn:aws:cognito-idp:eu-central-1:ACCOUNT:userpool/eu-central-1_shop";
     let stage = Stage::with(|spec| {
         let pool = pool.replace("ACCOUNT", spec.account());

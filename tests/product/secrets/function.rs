@@ -85,7 +85,7 @@ async fn flips_refusals_and_bad_parameters_tell_nothing_at_any_level() {
 }
 
 #[tokio::test]
-async fn every_line_of_a_log_holds_the_job_id_and_there_are_some_at_the_levels_that_have_them() {
+async fn every_line_of_a_log_holds_the_job_id_at_every_level() {
     let stage = Stage::new().await;
     let (flip, refused) = (shop(json!({})), shop(json!({ "PromoteImage": "v9" })));
     for (level, parameters, some) in [

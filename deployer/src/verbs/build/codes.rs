@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use blue_green::asked::parameters::is_image_tag;
 use blue_green::plan::labels::Running;
-use blue_green::seen::topology::{IDENTIFIER, IMAGE, TargetGroup};
+use blue_green::seen::group::{IDENTIFIER, IMAGE, TargetGroup};
 
 use super::sides::Sides;
 use super::stacks::{StackRefusal, Stacks};

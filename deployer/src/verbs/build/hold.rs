@@ -8,7 +8,7 @@ use blue_green::release::view::says;
 use jiff::Timestamp;
 
 use super::sides::Sides;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output;
 
 /// Environment variable: how old the flip that retired a side must be before the side is given away, in seconds (120 unless

@@ -5,13 +5,15 @@
 use blue_green::release::decide::in_progress;
 use blue_green::release::journal::Journal;
 use blue_green::release::record::Flip;
-use blue_green::seen::pairs::Pair;
+use blue_green::seen::group::{SERVICE, TargetGroup};
+use blue_green::seen::pair::Pair;
 use blue_green::seen::ports::PortPair;
 use blue_green::seen::side::Side;
-use blue_green::seen::topology::{SERVICE, TargetGroup, Topology};
-use blue_green::seen::twins::{PortRule, Survey, Twin, survey};
+use blue_green::seen::survey::{Survey, survey};
+use blue_green::seen::topology::Topology;
+use blue_green::seen::twins::{PortRule, Twin};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::refused::Refused;
 
 /// Which pair of groups is meant, where the load balancer carries several.
@@ -115,11 +117,11 @@ fn describe(topology: &Topology, pair: &Pair) -> String {
 
 /// What is there instead of a pair.
 fn unpaired(topology: &Topology, survey: &Survey<'_>) -> Vec<String> {
-    let lonely = survey.lonely.iter().map(|index| {
+    let unpaired = survey.unpaired.iter().map(|index| {
         let twin = &survey.twins[*index];
         format!("{} and port {} forward to {}", twin.live.describe(), twin.test.port, topology.weights(twin.live.forward))
     });
-    lonely.chain(survey.tangled.iter().map(|(_, setup_error)| setup_error.to_string())).collect()
+    unpaired.chain(survey.ambiguous.iter().map(|(_, setup_error)| setup_error.to_string())).collect()
 }
 
 /// The live and the test group of a pair, where all rules agree. Every live rule that sends traffic to one of the two
@@ -128,7 +130,7 @@ fn serving<'a>(topology: &'a Topology, survey: &Survey<'_>, pair: &Pair) -> Resu
     let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
     let on_live_port = |side: &&PortRule<'_>| survey.ports.iter().any(|ports| ports.live == side.port);
     let sends = |side: &&PortRule<'_>| side.forward.targets.iter().any(|target| target.weight > 0 && pair.holds(&target.group));
-    let every = survey.twins.iter().map(|twin| &twin.live).chain(survey.alone.iter().filter(on_live_port));
+    let every = survey.twins.iter().map(|twin| &twin.live).chain(survey.unmatched.iter().filter(on_live_port));
     let production: Vec<&PortRule<'_>> = every.filter(sends).collect();
     for (live, test) in [(&pair.first, &pair.second), (&pair.second, &pair.first)] {
         let agreed = twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))

@@ -7,9 +7,11 @@ use blue_green::plan::labels::Running;
 use blue_green::release::fence::Fence;
 use blue_green::release::guard::required;
 use blue_green::release::journal::Journal;
+use blue_green::seen::group::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup};
+use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
-use blue_green::seen::topology::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup, Topology};
-use blue_green::seen::twins::{Pair, Survey};
+use blue_green::seen::survey::Survey;
+use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
 
 use super::finding::Finding;

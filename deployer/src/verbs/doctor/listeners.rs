@@ -1,14 +1,16 @@
 //! What is wrong with listeners and rules. Pure.
 
-use blue_green::seen::pairs::untold;
+use blue_green::seen::names::OPTIONS;
+use blue_green::seen::pair::Pair;
+use blue_green::seen::pairing::why_unpaired;
 use blue_green::seen::ports::PortPair;
 use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::{Serves, Topology};
-use blue_green::seen::twins::{Pair, PortRule, Survey, Twin, survey};
+use blue_green::seen::twins::{PortRule, Twin};
 
 use super::finding::Finding;
 use crate::fix;
-use crate::options::in_options;
 use crate::progress::{Progress, State};
 
 /// Stands for the ARN of a group that nothing tells.
@@ -45,7 +47,7 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>,
 
 /// What keeps the load balancer from being surveyed, with its fix where one command does it.
 fn setup_error(topology: &Topology, ports: &[PortPair], setup_error: &SetupError) -> Finding {
-    let what = in_options(&setup_error.to_string());
+    let what = setup_error.words(&OPTIONS);
     let fix = match setup_error {
         SetupError::HalfPair { port, missing, .. } => Some(counterpart(topology, *port, *missing)),
         SetupError::NoListeners { .. } => ports.first().map(|pair| {
@@ -92,10 +94,10 @@ fn counterpart(topology: &Topology, port: u16, missing: u16) -> String {
 
 fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
-    findings.extend(survey.lonely.iter().map(|index| lonely(topology, survey, &survey.twins[*index])));
-    let tangled = survey.tangled.iter().map(|(_, tangled)| setup_error(topology, &survey.ports, tangled));
-    findings.extend(tangled);
-    findings.extend(survey.alone.iter().map(|side| alone(topology, survey, side)));
+    findings.extend(survey.unpaired.iter().map(|index| unpaired(topology, survey, &survey.twins[*index])));
+    let ambiguous = survey.ambiguous.iter().map(|(_, ambiguous)| setup_error(topology, &survey.ports, ambiguous));
+    findings.extend(ambiguous);
+    findings.extend(survey.unmatched.iter().map(|side| unmatched(topology, survey, side)));
     for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
         if side.forward.stickiness.on {
@@ -112,7 +114,7 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
             survey.pairs.len()
         )));
     }
-    findings.extend(survey.left.iter().cloned().map(Finding::notes));
+    findings.extend(survey.untouched.iter().cloned().map(Finding::notes));
     findings
 }
 
@@ -120,9 +122,6 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
 fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Finding> {
     let twins: Vec<&Twin<'_>> = survey.twins_of(pair).collect();
     let weights = |side: &PortRule<'_>| format!("{} forwards to {}", side.describe(), topology.weights(side.forward));
-    let serves = |live: &str, test: &str| {
-        twins.iter().all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
-    };
     let flip = Progress::of(topology, survey, pair);
     let whole = [&pair.first, &pair.second].into_iter().find(|live| survey.serves(pair, live));
     match (flip, whole) {
@@ -149,9 +148,9 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
         return Some(turn(what, mixed, &heaviest.group, other));
     }
     for group in [&pair.first, &pair.second] {
-        if serves(group, group) {
+        if twins.iter().all(|twin| twin.live.forward.serves_only(group) && twin.test.forward.serves_only(group)) {
             return Some(Finding::blocks(
-                format!("both ports forward to {}, so nothing tells which version is wanted", topology.describe(group)),
+                format!("both ports forward to {}, so no rule says which version is wanted", topology.describe(group)),
                 settle(topology, &twins, group, pair.other(group)),
             ));
         }
@@ -196,7 +195,7 @@ fn turn(what: String, side: &PortRule<'_>, serving: &str, resting: &str) -> Find
 
 /// Twin rules of which nothing tells the pair: they block where there is no other pair, or where they serve one of its
 /// groups. A group that both ports share on purpose is in nobody's way.
-fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding {
+fn unpaired(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding {
     let serves = |group: &str| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
     if !survey.pairs.is_empty() && !survey.pairs.keys().any(|pair| serves(&pair.first) || serves(&pair.second)) {
         return Finding::notes(format!(
@@ -206,13 +205,12 @@ fn lonely(topology: &Topology, survey: &Survey<'_>, twin: &Twin<'_>) -> Finding 
         ));
     }
     let group = twin.live.forward.groups().next().unwrap_or(LIVE_GROUP);
-    turn(untold(topology, twin).to_string(), &twin.test, TEST_GROUP, group)
+    turn(why_unpaired(topology, twin).words(&OPTIONS), &twin.test, TEST_GROUP, group)
 }
 
-/// A rule without a twin: it blocks where a flip would leave it behind.
-fn alone(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> Finding {
-    let ports = survey.ports.iter().find(|ports| ports.live == side.port || ports.test == side.port);
-    let other = ports.map_or(side.port, |ports| if ports.live == side.port { ports.test } else { ports.live });
+/// A rule without a twin: it blocks where a flip could not move it.
+fn unmatched(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> Finding {
+    let other = survey.counterpart(side.port);
     let mut served = side.forward.targets.iter().filter(|target| target.weight > 0).map(|target| target.group.as_str());
     let paired = served.find_map(|group| {
         let pair = survey.pairs.keys().find(|pair| pair.holds(group))?;
@@ -221,7 +219,7 @@ fn alone(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> Findi
     match paired {
         Some((group, partner)) => {
             let what = format!(
-                "{} forwards to {}, but port {other} has no rule with the same conditions: a flip would leave it behind",
+                "{} forwards to {}, but port {other} has no rule with the same conditions: a flip could not move it",
                 side.describe(),
                 topology.describe(group)
             );

@@ -15,9 +15,11 @@ use blue_green::plan::labels::Running;
 use blue_green::release::fence::Fence;
 use blue_green::release::id::Asker;
 use blue_green::report::foresee::foresee;
+use blue_green::seen::names::OPTIONS;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::ports::PortPair;
+use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
-use blue_green::seen::twins::{Pair, Survey, survey};
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,8 +27,8 @@ use serde::Serialize;
 pub use finding::{Finding, Severity};
 
 use crate::args::ShowArgs;
-use crate::exit::{Exit, Failure};
-use crate::options::in_options;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::Session;
@@ -131,7 +133,7 @@ fn refused(seen: &Seen<'_>, survey: &Survey<'_>, test: &str, now: Timestamp) -> 
     let asker = Asker::new(None, &asked.promote_to, "doctor");
     let refusal = foresee(seen.topology, survey, &asked, &asker, now).err()?;
     let look = format!("deployer plan --elb {} --promote-to {}", seen.topology.name, seen.topology.group(test)?.name);
-    Some(Finding::blocks(in_options(&refusal.to_string()), look).by_looking())
+    Some(Finding::blocks(refusal.words(&OPTIONS), look).by_looking())
 }
 
 #[derive(Serialize)]

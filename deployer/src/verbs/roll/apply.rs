@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::roll::definition::{pin, unpinned};
 use blue_green::roll::judge::Verdict;
+use blue_green::roll::pins::{pin, unpinned};
 use blue_green::roll::plan::{Plan, Target};
 use blue_green::roll::seen::{Deployment, Record, Revision, Service, short};
 use serde_json::Value;
@@ -14,7 +14,8 @@ use super::commands::{go_on, show, undo};
 use super::failure::RollFailure;
 use super::follow::{Ended, Follow};
 use super::outcome::Outcome;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::interrupts::Interrupts;
 use crate::output;
 use crate::session::Session;

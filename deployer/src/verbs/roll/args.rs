@@ -7,7 +7,7 @@ use blue_green::roll::image::NewImage;
 use blue_green::roll::template::is_name;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 const HELP: &str = "\
 Renders a task definition, registers it, makes the service run it, and waits until ECS says that this very deployment was \

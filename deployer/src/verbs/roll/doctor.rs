@@ -7,7 +7,8 @@ use blue_green::roll::image::reference_of;
 
 use super::args::DoctorArgs;
 use super::prepare::service;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

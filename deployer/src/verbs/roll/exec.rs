@@ -11,7 +11,8 @@ use serde_json::json;
 use super::args::ExecArgs;
 use super::failure::RollFailure;
 use super::prepare::service;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::session::Session;
 
 const PLUGIN: &str = "session-manager-plugin";

@@ -23,7 +23,8 @@ mod wait;
 use std::time::Duration;
 
 use self::args::{RollArgs, RollVerb};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 
 /// How long one AWS call is tried.
 const CALLS: Duration = Duration::from_secs(60);

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::args::Results;
 use super::failure::RollFailure;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 
 /// How a roll ended.
 #[derive(Clone, Debug, Serialize)]

@@ -6,7 +6,8 @@ use blue_green::roll::plan::{Preview, plan, preview};
 use super::args::PlanArgs;
 use super::failure::RollFailure;
 use super::prepare::prepare;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::roll::definition::{check, drop_stale_tags, pin, registrable, tags, unpinned};
+use blue_green::roll::definition::{check, registrable, tags};
 use blue_green::roll::image::{NewImage, Reference, put};
+use blue_green::roll::pins::{drop_stale_tags, pin, unpinned};
 use blue_green::roll::plan::{Asked, Seen};
 use blue_green::roll::seen::{Definition, Service};
 use blue_green::roll::template::render;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use super::args::Source;
 use super::failure::RollFailure;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::session::Session;
 
 /// Renders a template.

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::args::PullArgs;
 use super::prepare::service;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

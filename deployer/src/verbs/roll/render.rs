@@ -6,7 +6,8 @@ use blue_green::roll::image::put;
 use super::args::RenderArgs;
 use super::failure::RollFailure;
 use super::prepare::rendered;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 
 pub fn run(args: &RenderArgs) -> Result<Exit, Failure> {

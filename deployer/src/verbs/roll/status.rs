@@ -8,7 +8,8 @@ use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::args::StatusArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 

@@ -104,7 +104,7 @@ async fn a_deployment_is_recorded_and_its_tasks_are_started_by_it() {
 }
 
 #[tokio::test]
-async fn the_breaker_counts_tasks_that_cannot_start_and_rolls_back_to_the_old_revision() {
+async fn the_breaker_counts_tasks_that_cannot_start_and_rolls_back() {
     let bench = Bench::new(true).await;
     let before = bench.service().await;
     let bad = bench.definition("v2", "true").await;

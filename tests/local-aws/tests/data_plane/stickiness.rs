@@ -79,7 +79,7 @@ async fn a_client_stays_on_its_target_while_that_is_healthy_and_in_the_group() {
 }
 
 #[tokio::test]
-async fn clients_that_keep_cookies_stay_at_weight_0_and_move_with_the_single_group_form() {
+async fn clients_with_cookies_stay_at_weight_0_and_move_with_one_group() {
     let bench = Bench::start().await;
     let (a, b) = (bench.group("a").await, bench.group("b").await);
     let _apps = (bench.app(&a, "v1").await, bench.app(&b, "v2").await);

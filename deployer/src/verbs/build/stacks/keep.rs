@@ -6,7 +6,7 @@ use blue_green::seen::topology::Topology;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::sides::Sides;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::interrupts::Interrupts;
 use crate::output;
 use crate::session::Session;

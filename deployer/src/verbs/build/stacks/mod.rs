@@ -22,7 +22,7 @@ pub use refusal::StackRefusal;
 use self::new::New;
 use super::codes::IDENTIFIERS;
 use super::replace::replace;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::refused::Refused;
 use crate::session::Session;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::TAG;
 use super::args::StacksArgs;
 use super::refusal::StackRefusal;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::refused::Refused;
 
 /// The most bytes of a template that is given in a call.

@@ -1,69 +1,27 @@
-//! Pairs: which two target groups change places, as the twins tell it.
+//! Which groups are a pair, as the twins say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
+use crate::seen::group::arn_tail;
+use crate::seen::pair::Pair;
 use crate::seen::setup_error::SetupError;
-use crate::seen::side::Side;
-use crate::seen::topology::{Forward, Serves, Topology, arn_tail};
-use crate::seen::twins::{Survey, Twin};
+use crate::seen::topology::{Forward, Serves, Topology};
+use crate::seen::twins::Twin;
 
-/// Two groups that change places, by ARN; `first` sorts before `second`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Pair {
-    /// One group's ARN.
-    pub first: String,
-    /// The other group's ARN.
-    pub second: String,
-}
-
-impl Pair {
-    fn new(one: &str, other: &str) -> Self {
-        let (first, second) = if one < other { (one, other) } else { (other, one) };
-        Self { first: first.to_owned(), second: second.to_owned() }
-    }
-
-    /// Whether `group` is one of the two.
-    #[must_use]
-    pub fn holds(&self, group: &str) -> bool {
-        self.first == group || self.second == group
-    }
-
-    /// The ARN of one of the two.
-    #[must_use]
-    pub fn arn(&self, side: Side) -> &str {
-        match side {
-            Side::First => &self.first,
-            Side::Second => &self.second,
-        }
-    }
-
-    /// Which of the two `group` is.
-    #[must_use]
-    pub fn side(&self, group: &str) -> Option<Side> {
-        Side::BOTH.into_iter().find(|side| self.arn(*side) == group)
-    }
-
-    /// The one that is not `group`.
-    #[must_use]
-    pub fn other(&self, group: &str) -> &str {
-        if self.first == group { &self.second } else { &self.first }
-    }
-}
-
-/// What the twins tell.
+/// The pairs, and the twins that belong to none, by their indices.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Pairing {
     pub pairs: BTreeMap<Pair, Vec<usize>>,
-    pub lonely: Vec<usize>,
-    pub tangled: Vec<(usize, SetupError)>,
+    /// Nothing says their pair.
+    pub unpaired: Vec<usize>,
+    /// Their groups are opposite several others.
+    pub ambiguous: Vec<(usize, SetupError)>,
 }
 
-/// Tells the pairs. The twins that serve two different groups say who stands opposite whom; so do those that serve one
+/// Finds the pairs. The twins that serve two different groups say who is opposite whom; so do those that serve one
 /// on both ports while one other stands by at weight 0. Then each twin goes to the pair of the groups that it serves,
 /// and one whose group has no partner anywhere to the pair that the group's partner tag names.
-pub(crate) fn tell(topology: &Topology, twins: &[Twin<'_>]) -> Told {
+pub(crate) fn pairing(topology: &Topology, twins: &[Twin<'_>]) -> Pairing {
     let mut partners = Partners::default();
     for (live, test) in twins.iter().filter_map(opposed) {
         partners.meet(live, test);
@@ -77,15 +35,15 @@ pub(crate) fn tell(topology: &Topology, twins: &[Twin<'_>]) -> Told {
     for (one, other) in strangers {
         partners.meet(one, other);
     }
-    let mut told = Told::default();
+    let mut found = Pairing::default();
     for (index, twin) in twins.iter().enumerate() {
         match partners.pair_of(topology, twin) {
-            Ok(Some(pair)) => told.pairs.entry(pair).or_default().push(index),
-            Ok(None) => told.lonely.push(index),
-            Err(setup_error) => told.tangled.push((index, setup_error)),
+            Ok(Some(pair)) => found.pairs.entry(pair).or_default().push(index),
+            Ok(None) => found.unpaired.push(index),
+            Err(setup_error) => found.ambiguous.push((index, setup_error)),
         }
     }
-    told
+    found
 }
 
 /// The two groups that a twin serves, where each side serves one and they differ.
@@ -102,7 +60,7 @@ fn named<'a>(twin: &Twin<'a>) -> Vec<&'a str> {
     named.into_iter().collect()
 }
 
-/// Who stands opposite whom.
+/// Which groups are opposite which.
 #[derive(Default)]
 struct Partners<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
@@ -116,7 +74,7 @@ impl<'a> Partners<'a> {
         self.0.get(group).into_iter().flatten().copied().collect()
     }
 
-    /// The pair that a twin belongs to; none where nothing tells it.
+    /// The pair that a twin belongs to; none where nothing says it.
     fn pair_of(&self, topology: &Topology, twin: &Twin<'_>) -> Result<Option<Pair>, SetupError> {
         let sends = |group: &&str| [twin.live, twin.test].iter().any(|side| side.forward.sends_to(group));
         let mut sent: Vec<&str> = named(twin).into_iter().filter(sends).collect();
@@ -124,7 +82,7 @@ impl<'a> Partners<'a> {
             sent = named(twin);
         }
         if let Some(group) = sent.iter().find(|group| self.of(group).len() > 1) {
-            return Err(SetupError::Tangled {
+            return Err(SetupError::Ambiguous {
                 group: topology.describe(group),
                 others: self.of(group).into_iter().map(|other| topology.describe(other)).collect(),
                 rule: twin.live.describe(),
@@ -153,9 +111,9 @@ fn tagged(topology: &Topology, twin: &Twin<'_>) -> Option<Pair> {
     Some(Pair::new(one, other))
 }
 
-/// Why nothing tells the pair of a twin that is among the lonely ones.
+/// Why nothing says the pair of a twin that is unpaired.
 #[must_use]
-pub fn untold(topology: &Topology, twin: &Twin<'_>) -> SetupError {
+pub fn why_unpaired(topology: &Topology, twin: &Twin<'_>) -> SetupError {
     match twin.live.forward.serves() {
         Serves::One(group) if twin.test.forward.serves_only(group) => {
             SetupError::SameGroup { rules: [twin.live.describe(), twin.test.describe()], group: topology.describe(group) }
@@ -168,29 +126,4 @@ fn shared(topology: &Topology, twin: &Twin<'_>) -> SetupError {
     let sends_to_one = |forward: &Forward| forward.groups().filter(|group| forward.sends_to(group)).count() == 1;
     let side = if sends_to_one(twin.live.forward) { twin.test } else { twin.live };
     SetupError::Shared { rule: side.describe(), weights: topology.weights(side.forward) }
-}
-
-/// Why there is no pair at all, where there are twins.
-pub(crate) fn none(topology: &Topology, survey: &Survey<'_>) -> SetupError {
-    let tangled = survey.tangled.iter().map(|(_, setup_error)| setup_error.clone());
-    let lonely = survey.lonely.iter().map(|index| untold(topology, &survey.twins[*index]));
-    tangled.chain(lonely).next().unwrap_or_else(|| SetupError::NoForward {
-        load_balancer: topology.name.clone(),
-        ports: crate::seen::ports::display(&survey.ports),
-        found: survey.left.clone(),
-    })
-}
-
-/// Why a rule that sends traffic to `group` cannot move with the group's pair, where there is such a rule: it has no
-/// twin, or nothing tells the pair of its twin. A flip would leave it behind.
-#[must_use]
-pub fn unmatched(topology: &Topology, survey: &Survey<'_>, group: &str) -> Option<SetupError> {
-    let sends = |twin: &Twin<'_>| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
-    if let Some(side) = survey.alone.iter().find(|side| side.forward.sends_to(group)) {
-        return Some(survey.no_twin(topology, side, group));
-    }
-    let tangled =
-        survey.tangled.iter().find(|(index, _)| sends(&survey.twins[*index])).map(|(_, setup_error)| setup_error.clone());
-    let lonely = || survey.lonely.iter().map(|index| &survey.twins[*index]).find(|twin| sends(twin));
-    tangled.or_else(|| lonely().map(|twin| untold(topology, twin)))
 }

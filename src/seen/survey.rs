@@ -1,0 +1,132 @@
+//! The survey: twins and pairs, once a reading.
+
+use std::collections::BTreeMap;
+
+use crate::seen::pair::Pair;
+use crate::seen::pairing::{Pairing, pairing, why_unpaired};
+use crate::seen::ports::{self, PortPair};
+use crate::seen::setup_error::SetupError;
+use crate::seen::topology::Topology;
+use crate::seen::twins::{PortRule, Twin, as_it_is, key, kinds, listener_pairs, match_rules};
+
+/// What the listeners amount to.
+#[derive(Clone, Debug)]
+pub struct Survey<'a> {
+    /// The port pairs that exist on both ends.
+    pub ports: Vec<PortPair>,
+    /// The twins, in the order of ports and evaluation.
+    pub twins: Vec<Twin<'a>>,
+    /// Rules that forward without a twin.
+    pub unmatched: Vec<PortRule<'a>>,
+    /// Rules that do not forward and so are left as they are, as sentences.
+    pub untouched: Vec<String>,
+    /// The pairs of groups, each with the indices of its twins.
+    pub pairs: BTreeMap<Pair, Vec<usize>>,
+    /// Twins of which nothing says the pair: both sides serve one group that has no partner, or share their traffic.
+    pub unpaired: Vec<usize>,
+    /// Twins whose groups stand opposite several others, each with what that means for a flip of them.
+    pub ambiguous: Vec<(usize, SetupError)>,
+}
+
+impl<'a> Survey<'a> {
+    /// The twins of a pair, in the order of ports and evaluation.
+    pub fn twins_of(&self, pair: &Pair) -> impl Iterator<Item = &Twin<'a>> {
+        self.pairs.get(pair).into_iter().flatten().map(|index| &self.twins[*index])
+    }
+
+    /// The pair that holds a group.
+    #[must_use]
+    pub fn pair_of(&self, group: &str) -> Option<&Pair> {
+        self.pairs.keys().find(|pair| pair.holds(group))
+    }
+
+    /// Whether every live rule of a pair serves this group of it; none where the rules disagree.
+    #[must_use]
+    pub fn is_live(&self, pair: &Pair, group: &str) -> Option<bool> {
+        let serves: Vec<bool> = self.twins_of(pair).map(|twin| twin.live.forward.serves_only(group)).collect();
+        let first = *serves.first()?;
+        serves.iter().all(|serves| *serves == first).then_some(first)
+    }
+
+    /// Whether every live rule of a pair serves `live`, and every test rule the other group.
+    #[must_use]
+    pub fn serves(&self, pair: &Pair, live: &str) -> bool {
+        let test = pair.other(live);
+        self.twins_of(pair).all(|twin| twin.live.forward.serves_only(live) && twin.test.forward.serves_only(test))
+    }
+
+    /// The port that is the counterpart of `port`.
+    #[must_use]
+    pub fn counterpart(&self, port: u16) -> u16 {
+        let pair = self.ports.iter().find(|pair| pair.live == port || pair.test == port);
+        pair.map_or(port, |pair| if pair.live == port { pair.test } else { pair.live })
+    }
+
+    /// What it means that a rule which sends traffic to `group` has no twin.
+    pub(crate) fn no_twin(&self, topology: &Topology, side: &PortRule<'_>, group: &str) -> SetupError {
+        let other = self.counterpart(side.port);
+        let mut rules = topology.listeners.get(&other).into_iter().flat_map(|listener| &listener.rules);
+        let instead = rules.find(|rule| rule.forward().is_none() && key(rule) == key(side.rule)).map(kinds);
+        SetupError::NoTwin { port: side.port, rule: side.rule.describe(), group: topology.describe(group), other, instead }
+    }
+
+    /// Why there is no pair, where there are twins.
+    pub(crate) fn without_pairs(&self, topology: &Topology) -> SetupError {
+        let ambiguous = self.ambiguous.iter().map(|(_, setup_error)| setup_error.clone());
+        let unpaired = self.unpaired.iter().map(|index| why_unpaired(topology, &self.twins[*index]));
+        ambiguous.chain(unpaired).next().unwrap_or_else(|| SetupError::NoForward {
+            load_balancer: topology.name.clone(),
+            ports: ports::display(&self.ports),
+            found: self.untouched.clone(),
+        })
+    }
+
+    /// Why a rule that sends traffic to `group` cannot move with the group's pair, where there is such a rule: it has no
+    /// twin, or nothing says the pair of its twin. A flip could not move it.
+    #[must_use]
+    pub fn cannot_move(&self, topology: &Topology, group: &str) -> Option<SetupError> {
+        let sends = |twin: &Twin<'_>| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
+        if let Some(side) = self.unmatched.iter().find(|side| side.forward.sends_to(group)) {
+            return Some(self.no_twin(topology, side, group));
+        }
+        let ambiguous =
+            self.ambiguous.iter().find(|(index, _)| sends(&self.twins[*index])).map(|(_, setup_error)| setup_error.clone());
+        let unpaired = || self.unpaired.iter().map(|index| &self.twins[*index]).find(|twin| sends(twin));
+        ambiguous.or_else(|| unpaired().map(|twin| why_unpaired(topology, twin)))
+    }
+}
+
+/// Finds twins and pairs.
+///
+/// # Errors
+/// What makes the load balancer's ports unfit for a flip: a listener that is missing, half a pair of ports, or
+/// nothing that forwards.
+pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'a>, SetupError> {
+    let (listeners, mut untouched) = listener_pairs(topology, ports)?;
+    let mut twins = Vec::new();
+    let mut unmatched = Vec::new();
+    for (pair, live, test) in &listeners {
+        match_rules(*pair, live, test, &mut twins, &mut unmatched);
+        for listener in [live, test] {
+            untouched
+                .extend(listener.rules.iter().filter(|rule| rule.forward().is_none()).map(|rule| as_it_is(listener.port, rule)));
+        }
+    }
+    if twins.is_empty() {
+        return Err(SetupError::NoForward {
+            load_balancer: topology.name.clone(),
+            ports: ports::display(&listeners.iter().map(|(pair, _, _)| *pair).collect::<Vec<_>>()),
+            found: untouched,
+        });
+    }
+    let Pairing { pairs, unpaired, ambiguous } = pairing(topology, &twins);
+    Ok(Survey {
+        ports: listeners.iter().map(|(pair, _, _)| *pair).collect(),
+        twins,
+        unmatched,
+        untouched,
+        pairs,
+        unpaired,
+        ambiguous,
+    })
+}
