@@ -5,7 +5,8 @@ use super::{Sides, clip, image};
 use crate::release::fence::Fence;
 use crate::release::journal::Journal;
 use crate::release::view::says;
-use crate::seen::topology::{TargetGroup, Topology};
+use crate::seen::group::TargetGroup;
+use crate::seen::topology::Topology;
 
 /// The most characters. An approval's text has 1,000, and the pipeline adds where to look.
 pub const LIMIT: usize = 900;

@@ -65,6 +65,7 @@ async fn cpu_and_variable_are_released_and_taken_back(pace: Pace) {
     assert_eq!(of("shop-Code2", "Tag").await, second, "Fn::GetParam and the configuration agree");
     installation.approve(RELEASE).unwrap();
     installation.succeeded(RELEASE, &id).await.unwrap();
+    assert_eq!(version(&installation, 80).await, second);
     let rehearsed_events = events(&installation).await;
     installation.roll_back().await.unwrap();
     assert_eq!(events(&installation).await, rehearsed_events, "a roll-back touches no stack");

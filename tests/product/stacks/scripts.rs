@@ -98,7 +98,10 @@ async fn a_roll_back_at_once_waits_for_another_flip() {
     let busy = installation.pipelines.occupy().await;
     let script = run(&installation, "rollback", &["--now", "--yes"]);
     let release = async {
-        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        let turned_away = || installation.world.gateway.calls().iter().any(|call| call.status == Some(429));
+        while !turned_away() {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
         drop(busy);
     };
     let (output, ()) = tokio::join!(script, release);
