@@ -87,7 +87,7 @@ impl Stage {
     /// Runs the deployer in the folder with these variables.
     pub async fn deployer_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
         let run = self.world.deployer(|command| {
-            command.current_dir(self.folder.path()).env("CALL_TIMEOUT_MS", "500").env("TZ", "UTC");
+            command.current_dir(self.folder.path()).env("CALL_TIMEOUT_MS", "1500").env("TZ", "UTC");
             command.envs(variables.iter().copied()).args(arguments);
         });
         let output = run.await.unwrap();
