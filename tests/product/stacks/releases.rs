@@ -153,6 +153,8 @@ async fn a_deployment_fails(pace: Pace) {
     let (_, said) = installation.pipelines.said(RELEASE, "Release", "DeployCode1").unwrap();
     assert!(said.contains("Circuit Breaker"), "{said}");
     assert_eq!(versions(&installation).await, (second.clone(), first.clone()));
+    // The failed deployment's tasks are gone: until then ECS does not say for certain what the side runs.
+    installation.world.ecs_runner.settled("shop", "shop-Code1", PATIENCE).await.unwrap();
     installation.roll_back().await.unwrap();
     assert_eq!(version(&installation, 80).await, first);
     traffic.served(&installation, &[&first, &second]).await;
