@@ -3,8 +3,8 @@
 
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::plan::{Phase, Write};
-use blue_green::release::decide::{Turn, Why};
 use blue_green::release::id::Asker;
+use blue_green::release::turn::{Turn, Why};
 use blue_green::seen::ports;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
