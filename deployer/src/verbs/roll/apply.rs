@@ -138,7 +138,7 @@ impl Roll<'_> {
     /// How it ended, where it did not end well.
     pub async fn wait(&self, id: &str, going_back: bool) -> Result<Exit, Failure> {
         let until = Instant::now() + self.timeout;
-        let ended = self.follow(id, until).to_its_end(going_back).await.map_err(|failure| self.blind(failure, Some(id)))?;
+        let ended = self.follow(id, until).finish(going_back).await.map_err(|failure| self.blind(failure, Some(id)))?;
         let evidence = evidence(&ended);
         let name = self.name();
         match ended.verdict.clone() {
@@ -187,7 +187,7 @@ impl Roll<'_> {
         if let Some(record) = under_way {
             match self.session.roller().roll_back(&record.arn).await {
                 Ok(_) => {
-                    let ended = self.follow(id, until).to_its_end(true).await.map_err(|failure| failure.what())?;
+                    let ended = self.follow(id, until).finish(true).await.map_err(|failure| failure.what())?;
                     match ended.verdict {
                         Some(Verdict::RolledBack { .. }) => return Ok(()),
                         Some(Verdict::Failed { .. }) => {}
@@ -203,7 +203,7 @@ impl Roll<'_> {
         let good = self.before.good.as_ref().ok_or("no deployment of this service was ever successful")?;
         let target = self.again(good).await.map_err(|failure| failure.what())?;
         let service = self.session.roller().update(self.cluster, self.service, &target, true).await.map_err(|f| f.what())?;
-        let ended = self.follow(&primary(&service), until).to_its_end(false).await.map_err(|failure| failure.what())?;
+        let ended = self.follow(&primary(&service), until).finish(false).await.map_err(|failure| failure.what())?;
         match ended.verdict {
             Some(Verdict::Successful) => Ok(()),
             Some(verdict) => Err(format!("{} did not come up again: {verdict:?}", short(&target))),

@@ -71,7 +71,7 @@ impl Follow<'_> {
     ///
     /// # Errors
     /// A call that is not allowed, or whose failure lasts until time is up.
-    pub async fn to_its_end(&self, even_failing: bool) -> Result<Ended, AwsFailure> {
+    pub async fn finish(&self, even_failing: bool) -> Result<Ended, AwsFailure> {
         let mut memory = Memory {
             began: Instant::now(),
             record: None,

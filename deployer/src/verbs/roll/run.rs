@@ -54,7 +54,7 @@ pub async fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let task = session.roller().run(&asked).await?;
     output::step(&format!("task {} of {} started; its result is the exit code of {container}", task.id(), definition.name()));
     let until = Instant::now() + args.timeout;
-    let ended = interrupts.unless(to_its_end(&session, &cluster, &task, until)).await;
+    let ended = interrupts.unless(finish(&session, &cluster, &task, until)).await;
     let done = match ended {
         Ok(Some(task)) => result(&session, &definition, &task, &container).await,
         Ok(None) => Err(RollFailure::StillRuns(format!(
@@ -102,7 +102,7 @@ pub fn container(definition: &Definition, named: Option<&str>) -> Result<String,
 ///
 /// # Errors
 /// A call that failed, or a task that ECS has forgotten.
-pub async fn to_its_end(session: &Session, cluster: &str, task: &Task, until: Instant) -> Result<Option<Task>, Failure> {
+pub async fn finish(session: &Session, cluster: &str, task: &Task, until: Instant) -> Result<Option<Task>, Failure> {
     let arns = [task.arn.clone()];
     let mut status = String::new();
     loop {

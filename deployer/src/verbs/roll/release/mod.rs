@@ -121,7 +121,7 @@ impl Making<'_> {
         if args.undo {
             steering.turn_back("as asked for".to_owned());
         }
-        let ended = steering.to_its_end().await;
+        let ended = steering.finish().await;
         let done = match ended {
             Ok(Ended::New) => self.tasks(&mut steering, &seen).await,
             Ok(ended) => self.ended(&steering, ended).await,
@@ -164,7 +164,7 @@ impl Making<'_> {
             }
             Err(failed) if failed.undo && failed.failure.exit() == Exit::Task => {
                 steering.turn_back(format!("task {}: {}", failed.name, failed.failure));
-                let ended = steering.to_its_end().await?;
+                let ended = steering.finish().await?;
                 self.ended(steering, ended).await
             }
             Err(failed) => {

@@ -76,7 +76,7 @@ impl<'a> Steering<'a> {
     ///
     /// # Errors
     /// A call that failed for good before anything was changed, or while nothing can be seen any more.
-    pub async fn to_its_end(&mut self) -> Result<Ended, Failure> {
+    pub async fn finish(&mut self) -> Result<Ended, Failure> {
         let mut pause = FIRST;
         let mut blind_since = None;
         loop {

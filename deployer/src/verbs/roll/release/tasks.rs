@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::session::Session;
 use crate::verbs::roll::failure::RollFailure;
-use crate::verbs::roll::run::{container, result, to_its_end};
+use crate::verbs::roll::run::{container, finish, result};
 
 /// How often it is looked whether old tasks are gone.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ async fn run_one(steering: &Steering<'_>, observed: &Observed, release: &str) ->
         _ => Failure::Aws(failure),
     })?;
     output::step(&format!("task {name}: {} of {} started; its result is the exit code of {counted}", task.id(), own.name()));
-    let Some(ended) = to_its_end(session, cluster, &task, steering.until).await? else {
+    let Some(ended) = finish(session, cluster, &task, steering.until).await? else {
         return Err(RollFailure::StillRuns(format!("time is up, and task {name} ({}) still runs", task.id())).into());
     };
     note(session, &own.arn, &ended, &counted, run).await;
