@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::help::{ABOUT, AFTER_HELP};
+use crate::verbs::notify::NotifyArgs;
 use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
@@ -10,44 +12,6 @@ use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 use clap_complete::Shell;
-
-const ABOUT: &str = "\
-Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
-and what keeps it from being done.";
-
-const AFTER_HELP: &str = "\
-Without a command, the deployer does the build step's job: it reads build.json ({\"tag\":\"1.4.2\"}), finds out which \
-version is live, and writes the file back with Code1 and Code2, the image tag of each side. The live side keeps exactly \
-what it has; the test side gets the new tag. Where no load balancer has the name, it is the first deployment and both get it.
-
-Examples:
-  ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
-  deployer --elb shop --input build.json --output out.json --settle 0
-  deployer status --elb shop
-  deployer plan --elb shop --promote-to Code2 --json
-  deployer doctor --elb shop --ports 80:8080
-  deployer history --pipeline shop --elb shop --service main/web
-  deployer unfence --elb shop
-  deployer close-flip --elb shop
-  deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
-
-Environment:
-  ELB_NAME                           the load balancer (--elb)
-  EXECUTION_ID                       the pipeline execution (--execution)
-  ECS_CLUSTER                        where services are looked for (--cluster)
-  CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
-  CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
-  DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
-  AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
-
-Exit codes:
-  0  done, or nothing to do
-  2  the command line, the environment or build.json is wrong
-  3  refused: the load balancer is not in a state in which this may be done
-  4  AWS does not allow a call
-  5  AWS failed otherwise: no answer in time, or a call refused for another reason
-  6 to 9 are of `deployer roll`, which tells them in its own help
-  1  anything else";
 
 /// What is asked for.
 #[derive(Debug)]
@@ -83,7 +47,12 @@ pub fn read() -> Asked {
 
 /// A missing option may be given by its variable as well.
 fn with_variable(mut error: clap::Error) -> clap::Error {
-    if error.kind() == ErrorKind::MissingRequiredArgument {
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing)) => missing.join(" "),
+        Some(ContextValue::String(missing)) => missing.clone(),
+        _ => String::new(),
+    };
+    if error.kind() == ErrorKind::MissingRequiredArgument && missing.contains("--elb") {
         let tip = ["or set the variable ELB_NAME to the load balancer's name".to_owned().into()].to_vec();
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tip));
     }
@@ -107,6 +76,8 @@ pub enum Verb {
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
     Roll(RollArgs),
+    /// Tell people how a roll, a release, a flip or a build ended
+    Notify(NotifyArgs),
     /// Print completions for a shell, such as: deployer completions bash > /etc/bash_completion.d/deployer
     Completions(CompletionsArgs),
 }

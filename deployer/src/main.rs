@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod fence;
 mod fix;
+mod help;
 mod interrupts;
 mod output;
 mod progress;
@@ -19,7 +20,7 @@ mod verbs;
 use std::process::ExitCode;
 
 use args::{Asked, Verb};
-use verbs::{build, close_flip, completions, doctor, history, plan, roll, status, unfence};
+use verbs::{build, close_flip, completions, doctor, history, notify, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
         Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
+        Asked::Verb(Verb::Notify(args)) => notify::run(args).await,
         Asked::Verb(Verb::Completions(args)) => completions::run(args),
     };
     let exit = done.unwrap_or_else(|failure| {

@@ -15,6 +15,7 @@ use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::history::History;
 use blue_green::aws::json::Json;
+use blue_green::aws::scheduler::Schedules;
 
 use crate::failure::Failure;
 
@@ -78,6 +79,12 @@ impl Session {
     #[must_use]
     pub fn roller(&self) -> ecs::Writer {
         ecs::Writer::new(self.json(), self.caller(self.timeout))
+    }
+
+    /// Reads and changes schedules; its time begins now.
+    #[must_use]
+    pub fn schedules(&self) -> Schedules {
+        Schedules::new(self.json(), self.caller(self.timeout))
     }
 
     /// Reads load balancers; its time begins now.

@@ -60,6 +60,7 @@ const CODES: &[(&str, Class)] = &[
     ("ClusterNotFoundException", Class::NotFound),
     ("ServiceNotFoundException", Class::NotFound),
     ("ServiceDeploymentNotFoundException", Class::NotFound),
+    ("ResourceNotFoundException", Class::NotFound),
 ];
 
 /// Codes whose messages quote the request back, with its Authorization and X-Amz-Security-Token headers (IAM user guide,

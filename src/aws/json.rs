@@ -56,6 +56,9 @@ pub const SCALING: Service = Service {
     target: "AnyScaleFrontendService",
 };
 
+/// Amazon EventBridge Scheduler, whose protocol is REST.
+pub const SCHEDULER: Service = Service { host: "scheduler", signing: "scheduler", id: "Scheduler", target: "" };
+
 /// What a call says. It may hold environment values: what is printed of it for debugging is its size.
 struct Parameters(String);
 
@@ -102,21 +105,51 @@ impl Json {
         resource: &str,
         parameters: &Value,
     ) -> Result<Value, AwsFailure> {
-        let name = action.split_once(':').map_or(action, |(_, name)| name);
+        let target = format!("{}.{}", service.target, operation_of(action));
+        let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned()), ("x-amz-target", target)];
+        let how = How { method: "POST", path: "/".to_owned(), headers };
+        self.make(caller, service, action, resource, how, parameters.to_string()).await
+    }
+
+    /// Makes a call of a service whose protocol is REST: `path` with its query, both escaped. Without parameters it has no body.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn rest(
+        &self,
+        caller: &Caller,
+        service: &'static Service,
+        (action, resource): (&'static str, &str),
+        (method, path): (&'static str, &str),
+        parameters: Option<&Value>,
+    ) -> Result<Value, AwsFailure> {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        let how = How { method, path: path.to_owned(), headers };
+        self.make(caller, service, action, resource, how, parameters.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    async fn make(
+        &self,
+        caller: &Caller,
+        service: &'static Service,
+        action: &'static str,
+        resource: &str,
+        how: How,
+        body: String,
+    ) -> Result<Value, AwsFailure> {
         let operation = Operation::builder()
             .service_name(service.id)
-            .operation_name(name)
+            .operation_name(operation_of(action))
             .endpoint_url(&self.endpoint(service))
             .no_retry()
             .timeout_config(self.config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
             .runtime_plugin(self.settings(service))
-            .serializer(move |parameters: Parameters| request(service, name, parameters))
+            .serializer(move |parameters: Parameters| request(&how, parameters))
             .deserializer(answer);
         let operation = match self.config.behavior_version() {
             Some(version) => operation.behavior_version(version).build(),
             None => operation.build(),
         };
-        let body = parameters.to_string();
         caller.call(action, resource, || operation.invoke(Parameters(body.clone()))).await
     }
 
@@ -153,12 +186,26 @@ impl Json {
     }
 }
 
-fn request(service: &Service, operation: &str, parameters: Parameters) -> Result<HttpRequest, BoxError> {
+/// How a call is made: its method, its path, its headers.
+#[derive(Debug)]
+struct How {
+    method: &'static str,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// `SERVICE:OPERATION` without the service.
+fn operation_of(action: &'static str) -> &'static str {
+    action.split_once(':').map_or(action, |(_, name)| name)
+}
+
+fn request(how: &How, parameters: Parameters) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(parameters.0));
-    request.set_method("POST")?;
-    request.set_uri("/")?;
-    request.headers_mut().insert("content-type", "application/x-amz-json-1.1");
-    request.headers_mut().insert("x-amz-target", format!("{}.{operation}", service.target));
+    request.set_method(how.method)?;
+    request.set_uri(how.path.as_str())?;
+    for (name, value) in &how.headers {
+        request.headers_mut().insert(*name, value.clone());
+    }
     Ok(request)
 }
 

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod history;
 pub mod json;
 pub mod scaling;
+pub mod scheduler;
 
 use std::time::Duration;
 

@@ -145,7 +145,6 @@ fn is_young(written: &Written, now: Instant) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed expectation ends a test")]
 mod tests {
     use std::time::Duration;
 

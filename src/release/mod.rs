@@ -13,3 +13,4 @@ pub mod refusal;
 pub mod several;
 pub mod times;
 pub mod view;
+pub mod why;

@@ -88,7 +88,6 @@ pub enum Refusal {
 impl Refusal {
     /// What was found, what was expected and what to do next, with the settings called by these names.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "one sentence a variant")]
     pub fn words(&self, names: &Names) -> String {
         let Names { promote_to, promote_image, min_capacity, pass_execution, .. } = names;
         match self {

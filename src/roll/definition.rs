@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::release::journal;
+
 /// What DescribeTaskDefinition adds and RegisterTaskDefinition refuses (service model ecs 2014-11-13).
 pub const ADDED: [&str; 9] = [
     "compatibilities",
@@ -72,12 +74,15 @@ pub fn name_of(container: &Value) -> &str {
     container["name"].as_str().unwrap_or_default()
 }
 
-/// A described definition (or a template) as it is registered: without what describing adds, with its tags but AWS's own.
+/// A described definition (or a template) as it is registered: without what describing adds, with its tags but AWS's own, and but
+/// those of the release that registered it.
 #[must_use]
 pub fn registrable(described: &Value, tags: &BTreeMap<String, String>) -> Value {
     let mut document = described.as_object().cloned().unwrap_or_default();
     ADDED.iter().for_each(|field| drop(document.remove(*field)));
-    set_tags(&mut document, tags);
+    let mut tags = tags.clone();
+    tags.retain(|key, _| !journal::ALL.contains(&key.as_str()) && !key.starts_with(journal::DIGEST_OF));
+    set_tags(&mut document, &tags);
     Value::Object(document)
 }
 

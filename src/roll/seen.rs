@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// A service.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
     /// The cluster's name.
     pub cluster: String,

@@ -43,7 +43,7 @@ pub enum TemplateError {
         place: String,
     },
     /// A value that no placeholder names.
-    #[error("--set {0}: the template has no ${{{0}}}; check the name")]
+    #[error("--set {0}: the file has no ${{{0}}}; check the name")]
     Unused(String),
 }
 
@@ -103,7 +103,11 @@ fn walk(
     Ok(())
 }
 
-fn fill(place: &str, text: &str, values: &BTreeMap<String, String>, used: &mut Vec<String>) -> Result<String, TemplateError> {
+/// Fills in one text; the names of the values that it used are added to `used`.
+///
+/// # Errors
+/// A [`TemplateError`].
+pub fn fill(place: &str, text: &str, values: &BTreeMap<String, String>, used: &mut Vec<String>) -> Result<String, TemplateError> {
     let (mut filled, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("${") {
         if at > 0 && rest.as_bytes()[at - 1] == b'$' {

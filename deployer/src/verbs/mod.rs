@@ -5,6 +5,7 @@ pub mod close_flip;
 pub mod completions;
 pub mod doctor;
 pub mod history;
+pub mod notify;
 pub mod plan;
 pub mod roll;
 pub mod status;

@@ -5,6 +5,7 @@ mod logs;
 mod parse;
 mod read;
 mod registry;
+mod revisions;
 pub mod running;
 mod write;
 

@@ -119,9 +119,17 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`], but no lacking permission.
     pub async fn records(&self, service: &Service) -> Result<Option<Vec<Record>>, AwsFailure> {
+        allowed(self.recorded(service).await)
+    }
+
+    /// The service deployments, the newest first.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn recorded(&self, service: &Service) -> Result<Vec<Record>, AwsFailure> {
         let parameters = json!({ "cluster": service.cluster, "service": service.name, "maxResults": HISTORY });
-        let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", HISTORY).await;
-        allowed(rows.map(|rows| rows.iter().map(parse::record).collect()))
+        let rows = self.all("ecs:ListServiceDeployments", &service.arn, parameters, "serviceDeployments", HISTORY).await?;
+        Ok(rows.iter().map(parse::record).collect())
     }
 
     /// The last service deployments, as a history tells of them, the newest first.
@@ -198,7 +206,7 @@ impl Reader {
     }
 
     /// A list in all of its pages, up to `most` items.
-    async fn all(
+    pub(super) async fn all(
         &self,
         action: &'static str,
         resource: &str,

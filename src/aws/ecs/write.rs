@@ -49,7 +49,7 @@ impl Writer {
         Self { json, caller }
     }
 
-    async fn call(&self, action: &'static str, resource: &str, parameters: &Value) -> Result<Value, AwsFailure> {
+    pub(super) async fn call(&self, action: &'static str, resource: &str, parameters: &Value) -> Result<Value, AwsFailure> {
         self.json.call(&self.caller, &ECS, action, resource, parameters).await
     }
 

@@ -81,6 +81,14 @@ def describe(data):
     return json_response(shown)
 
 
+def list_definitions(data):
+    """The prefix of a family is its whole name (ECS API reference, ListTaskDefinitions)."""
+    family, status = data.get("familyPrefix"), data.get("status", "ACTIVE")
+    found = [t for t in ecs._task_defs.values() if family in (None, "", t["family"]) and t["status"] == status]
+    found.sort(key=lambda t: (t["family"], t["revision"]), reverse=data.get("sort") == "DESC")
+    return json_response({"taskDefinitionArns": [t["taskDefinitionArn"] for t in found]})
+
+
 def describe_images(data):
     """An image that is asked for by name and is not there is an error (ECR API reference, DescribeImages)."""
     name, wanted = data.get("repositoryName", ""), data.get("imageIds", [])
@@ -97,5 +105,6 @@ _describe_images = ecr._describe_images
 
 def install():
     """Replaces ministack's own parts by those of this file."""
-    ecs._ACTION_MAP.update({"RegisterTaskDefinition": register, "DescribeTaskDefinition": describe})
+    ecs._ACTION_MAP.update({"RegisterTaskDefinition": register, "DescribeTaskDefinition": describe,
+                            "ListTaskDefinitions": list_definitions})
     ecr._describe_images = describe_images

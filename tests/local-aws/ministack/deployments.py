@@ -2,7 +2,8 @@
 
 The scheduler here starts tasks and asks tasks to stop; whoever runs them tells by SubmitTaskStateChange, the call of the ECS
 container agent, how far they are: RUNNING once its processes run, HEALTHY (a word of our own) once its targets pass, STOPPED with
-the exit codes of its processes, and UNHEALTHY (ours too) where a target fails its checks. Every state follows from those.
+the exit codes of its processes, UNHEALTHY (ours too) where a target fails its checks, and INTERRUPTED (ours) where Spot takes its
+capacity back. Every state follows from those.
 
     service deployment   PENDING → IN_PROGRESS → SUCCESSFUL
                          IN_PROGRESS → ROLLBACK_REQUESTED (breaker) or STOP_REQUESTED (a person) → ROLLBACK_IN_PROGRESS
@@ -250,7 +251,8 @@ def submit_task_state_change(data):
         if not task or task["lastStatus"] == "STOPPED":
             return json_response({"acknowledgment": "ACCEPT"})
         service = ecs._services.get(f"{cluster}/{task['group'].partition(':')[2]}")
-        {"RUNNING": _runs, "HEALTHY": _is_healthy, "UNHEALTHY": _is_unhealthy, "STOPPED": _has_stopped}[data["status"]](task, service, data)
+        {"RUNNING": _runs, "HEALTHY": _is_healthy, "UNHEALTHY": _is_unhealthy, "INTERRUPTED": _is_interrupted,
+         "STOPPED": _has_stopped}[data["status"]](task, service, data)
         if service:
             reconcile(cluster, f"{cluster}/{service['serviceName']}")
         ecs._recount_cluster(cluster)
@@ -261,9 +263,12 @@ def _runs(task, _service, data):
     if task["desiredStatus"] == "RUNNING":
         ecs._bump_task_version(task)
         task.update(lastStatus="RUNNING", startedAt=ecs._iso(), _was_running=True)
+        definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {"containerDefinitions": []}
+        read_only = {c["name"] for c in definition["containerDefinitions"] if c.get("readonlyRootFilesystem")}
         for container in task["containers"]:
             container["lastStatus"] = "RUNNING"
-            if task.get("enableExecuteCommand"):
+            # The agent needs to write (developer guide, "Using ECS Exec").
+            if task.get("enableExecuteCommand") and container["name"] not in read_only:
                 container["managedAgents"] = [{"name": "ExecuteCommandAgent", "lastStatus": "RUNNING"}]
     for told in data.get("containers", []):
         for container in task["containers"]:
@@ -284,6 +289,12 @@ def _is_unhealthy(task, service, data):
         _stop(task, "ServiceSchedulerInitiated", data["reason"])
         event(service, f"(task {task['taskArn'].rpartition('/')[2]}) failed health checks: {data['reason']}.")
         _failed(service, task)
+
+
+def _is_interrupted(task, service, _data):
+    """Fargate Spot takes its capacity back (developer guide, stopped task error codes)."""
+    if task["desiredStatus"] == "RUNNING":
+        _stop(task, "SpotInterruption", "Your Spot Task was interrupted.")
 
 
 def _has_stopped(task, service, data):
@@ -371,6 +382,8 @@ def run_task(data):
         for task in ecs._tasks.values() if token else ():
             if task.get("_token") == token:
                 return json_response({"tasks": [ecs._sanitize(task)], "failures": []})
+        if failure := _unplaced(data):
+            return json_response({"tasks": [], "failures": [failure]})
         answer = _run_task(data)
         if answer[0] != 200:
             return answer
@@ -382,6 +395,16 @@ def run_task(data):
         shown = json.loads(answer[2])
         shown["tasks"] = [ecs._sanitize(ecs._tasks[task["taskArn"]]) for task in shown["tasks"]]
         return json_response(shown)
+
+
+def _unplaced(data):
+    """Why no task is placed: this machine has no attributes, so that it meets no constraint (ECS developer guide, API failure reasons)."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}
+    constraints = data.get("placementConstraints", []) + definition.get("placementConstraints", [])
+    if not any(constraint.get("type") == "memberOf" for constraint in constraints):
+        return None
+    arn = f"arn:aws:ecs:{get_region()}:{get_account_id()}:container-instance/{data.get('cluster', 'default')}/{'0' * 32}"
+    return {"arn": arn, "reason": "MemberOf placement constraint unsatisfied."}
 
 
 def stop_task(data):

@@ -24,6 +24,30 @@ fn without_questions_it_flips_and_rolls_back_and_loses_no_request() {
 }
 
 #[test]
+fn with_roll_it_plays_a_roll_an_undo_a_task_and_a_release_of_four() {
+    let ended = Played::start(&["--roll"], "").end(WITHIN);
+    assert_eq!(ended.code, Some(0), "{}", ended.text);
+    let (mut rest, parts) = (
+        ended.text.as_str(),
+        [
+            "main/web runs web:2",
+            "container web ended with exit code 3",
+            "web:2 runs again",
+            "migrated 7 tables",
+            "release 1.3 was not made: ingester: ",
+            "Everything is as before",
+            "reindexed for 1.4",
+            "release 1.4 is made",
+        ],
+    );
+    for part in parts {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not in {rest}")).1;
+    }
+    let failed = rest.lines().find(|line| line.contains("requests failed")).unwrap();
+    assert!(failed.split_whitespace().any(|word| word == "0"), "{failed}");
+}
+
+#[test]
 fn a_function_killed_mid_flip_gets_its_event_again_and_finishes() {
     // Approve, approve the roll-back, kill, approve that flip, look at the status meanwhile, let it go on, quit.
     let ended = Played::start(&[], "\n\nk\n\ns\n\nq\n").end(WITHIN);

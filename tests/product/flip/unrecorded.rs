@@ -30,7 +30,7 @@ async fn a_call_that_fails_before_the_record_says_that_a_late_copy_may_flip() {
 }
 
 #[tokio::test]
-async fn a_set_up_that_nothing_can_be_recorded_in_says_that_a_late_copy_may_flip() {
+async fn a_set_up_error_before_any_record_says_a_late_copy_may_flip() {
     let stage = Stage::new().await;
     let ended = stage.job(shop(json!({ "PromoteTo": "Code9", "Execution": "run-1" }))).await;
     let (kind, message) = ended.failed();

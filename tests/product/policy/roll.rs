@@ -12,7 +12,7 @@ const AT_ONCE: usize = 4;
 /// Every verb, until one is not allowed something: then what it said. A shell needs a terminal: it is not among them.
 async fn everything(stage: &Stage) -> Result<(), String> {
     let image = |tag: &str| stage.image(tag);
-    let verbs: [(&str, Vec<String>); 9] = [
+    let verbs: [(&str, Vec<String>); 10] = [
         ("plan", vec!["--image".to_owned(), image("v2")]),
         ("deploy", vec!["--image".to_owned(), image("v2")]),
         // Its tasks fail: their reasons are looked for, and it is stopped.
@@ -23,13 +23,14 @@ async fn everything(stage: &Stage) -> Result<(), String> {
         ("scale", vec!["--to".to_owned(), "2".to_owned()]),
         ("run", vec!["--".to_owned(), "true".to_owned()]),
         ("wait", vec![]),
+        ("release", vec!["--release".to_owned(), "1".to_owned()]),
     ];
     for (verb, arguments) in verbs {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let run = if verb == "status" {
-            stage.run(&["roll", "status", "--cluster", "main"]).await
-        } else {
-            stage.roll(verb, &arguments).await
+        let run = match verb {
+            "status" => stage.run(&["roll", "status", "--cluster", "main"]).await,
+            "release" => stage.run(&[&["roll", "release"], &arguments[..]].concat()).await,
+            _ => stage.roll(verb, &arguments).await,
         };
         let shown = format!("{}{}", run.out, run.err);
         if shown.contains("not authorized") || shown.contains("may not be read") {
@@ -56,7 +57,31 @@ async fn stage() -> Stage {
     document["taskRoleArn"] = format!("arn:aws:iam::{}:role/web", stage.world.account()).into();
     let definition = stage.register(&document).await;
     stage.service("web", &definition, Made { desired: 1, breaker: false, behind: false }).await;
+    // What a release needs besides: a schedule, and a task.
+    document["family"] = "nightly".into();
+    schedule(&stage, &stage.register(&document).await).await;
+    document["family"] = "once".into();
+    stage.register(&document).await;
+    stage.push_running("once", "true").await;
+    let (v2, once) = (stage.image("v2"), stage.image("once"));
+    let text = format!(
+        "cluster: main\nservices: [{{name: web, images: {{web: \"{v2}\"}}}}]\nschedules: [{{name: nightly, definition: nightly, images: {{web: \"{v2}\"}}}}]\ntasks: [{{name: once, definition: once, like: web, images: {{web: \"{once}\"}}}}]\n"
+    );
+    std::fs::write(stage.file("release.yml"), text).unwrap();
     stage
+}
+
+async fn schedule(stage: &Stage, definition: &str) {
+    let account = stage.world.account();
+    let schedule = serde_json::json!({
+        "ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": { "Mode": "OFF" },
+        "Target": {
+            "Arn": format!("arn:aws:ecs:eu-central-1:{account}:cluster/main"),
+            "RoleArn": format!("arn:aws:iam::{account}:role/scheduler"),
+            "EcsParameters": { "TaskDefinitionArn": definition },
+        },
+    });
+    product_stage::json::rest(&stage.world, "scheduler", "POST", "/schedules/nightly", Some(&schedule)).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Rolls that fail: each says why, and what runs.
 
-use std::time::Duration;
-
 use local_aws::ecs::registry::Image;
 use local_aws::gateway::{At, Fault, FaultKind};
 use local_aws::load::Load;
@@ -99,24 +97,6 @@ async fn a_deployment_that_another_one_replaces_is_superseded() {
 }
 
 #[tokio::test]
-async fn time_up_is_no_failure_and_the_commands_go_on() {
-    let stage = Stage::new().await;
-    // Healthy after three seconds: an image that is pushed, and a health check that is held back.
-    stage.push("v2").await;
-    let pause = stage.world.gateway.pause_at(At::Action("none".to_owned(), 1));
-    let run = stage.roll("deploy", &["--image", &stage.image("v2"), "--timeout", "1"]).await;
-    drop(pause);
-    if run.code == 9 {
-        run.ended(9, &["time is up after 1 s", "deployer roll wait --cluster main --service web --deployment ecs-svc/"]);
-        let go_on = run.err.lines().find(|line| line.contains("to wait longer")).unwrap().split_once("deployer ").unwrap().1;
-        let words: Vec<&str> = go_on.split_whitespace().collect();
-        stage.run(&words).await.ended(0, &["was successful"]);
-    } else {
-        run.ended(0, &[]);
-    }
-}
-
-#[tokio::test]
 async fn waiting_where_nothing_rolls_is_no_success() {
     let stage = Stage::new().await;
     stage.roll("wait", &[]).await.ended(3, &["nothing rolls in main/web", "ended SUCCESSFUL"]);
@@ -144,25 +124,4 @@ async fn the_reason_reaches_the_machines_too() {
     let result: Value = serde_json::from_str(&stage.read("result.json")).unwrap();
     assert_eq!((&result["outcome"], &result["exit"]), (&"rolled-back".into(), &6.into()));
     assert!(result["reason"].as_str().unwrap().contains("tasks failed") && !result.to_string().contains(SECRET), "{result}");
-}
-
-#[tokio::test]
-async fn an_interrupt_leaves_the_roll_running_and_says_how_to_go_on() {
-    let stage = Stage::new().await;
-    stage.push_image("v2", Image { sick: true, ..Image::default() }).await;
-    let (mut command, image) = (tokio::process::Command::new(local_aws::world::binary("deployer")), stage.image("v2"));
-    command.env_clear().envs(stage.world.env_as("deployer")).args(["roll", "deploy", "--cluster", "main", "--service", "web"]);
-    let process = command.args(["--image", &image]).stderr(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let id = nix::unistd::Pid::from_raw(process.id().unwrap().try_into().unwrap());
-    stage.until(async || stage.calls("DescribeServiceDeployments") > 0).await;
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
-    let output = tokio::time::timeout(Duration::from_secs(60), process.wait_with_output()).await.unwrap().unwrap();
-    let shown = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{shown}");
-    assert!(
-        shown.contains("goes on rolling without this command")
-            && shown.contains("deployer roll back --cluster main --service web"),
-        "{shown}"
-    );
-    stage.roll("back", &[]).await.ended(0, &["main/web runs web:1 again"]);
 }

@@ -91,6 +91,29 @@ impl Stage {
         self.world.ecs_runner.settled("main", name, WAIT).await.unwrap();
     }
 
+    /// From now on no task of the service can be replaced: whatever rolls, rolls on.
+    pub async fn hold(&self) {
+        self.percent(100).await;
+    }
+
+    /// Tasks can be replaced again.
+    pub async fn release(&self) {
+        self.percent(200).await;
+    }
+
+    async fn percent(&self, most: i32) {
+        let breaker = self.seen().await.deployment_configuration.and_then(|given| given.deployment_circuit_breaker);
+        let configuration = DeploymentConfiguration::builder().set_deployment_circuit_breaker(breaker);
+        let configuration = configuration.minimum_healthy_percent(100).maximum_percent(most).build();
+        let update = self.world.ecs().update_service().cluster("main").service("web");
+        update.deployment_configuration(configuration).send().await.unwrap();
+    }
+
+    /// Waits until the service has what it asks for.
+    pub async fn settled(&self) {
+        self.world.ecs_runner.settled("main", "web", WAIT).await.unwrap();
+    }
+
     /// Pushes an image whose page shows its tag, and that runs no process.
     pub async fn push(&self, tag: &str) -> String {
         self.push_image(tag, Image::default()).await

@@ -10,8 +10,9 @@ use tokio::sync::Mutex;
 use super::Stage;
 use super::stage::{Made, Run};
 
-/// How many stages are played on at once.
+/// How many stages are played on at once, and how many builds one stage sees: every task that has stopped makes each look slower.
 const AT_ONCE: usize = 4;
+const BUILDS: usize = 12;
 /// Faults that a call may meet on every run of the tests; the others are for the long one.
 const USUAL: [FaultKind; 6] = [
     FaultKind::KillBefore,
@@ -149,6 +150,9 @@ async fn sweep(build: Build, kinds: &[FaultKind]) {
             let (mut round, mut wrong) = (Round::new().await, Vec::new());
             loop {
                 let Some(fault) = faults.lock().await.pop() else { return wrong };
+                if round.next > BUILDS {
+                    round = Round::new().await;
+                }
                 let began = std::time::Instant::now();
                 let found = round.broken(build, &fault).await;
                 println!("{:>5.1} s {fault:?}", began.elapsed().as_secs_f32());

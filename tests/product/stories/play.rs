@@ -215,7 +215,8 @@ impl<'a> Play<'a> {
     fn compare(&mut self, name: &str, over: &Over) {
         let mut expected = self.rows.remove(name).unwrap_or_default();
         let mut found: Vec<String> = over.rows.iter().filter(|row| *row != "wait").cloned().collect();
-        (expected.dedup(), found.dedup());
+        expected.dedup();
+        found.dedup();
         if expected != found {
             self.wrong.push(format!("{}: {name} went through {}, not {}", self.story.file, found.join(" "), expected.join(" ")));
         }

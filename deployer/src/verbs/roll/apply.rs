@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::roll::before::good;
 use blue_green::roll::judge::Verdict;
 use blue_green::roll::pins::{pin, unpinned};
 use blue_green::roll::plan::{Plan, Target};
@@ -42,21 +43,14 @@ pub struct Before {
 }
 
 impl Before {
-    /// From the records of a service, the newest first; without them, by what the service runs while nothing rolls.
+    /// Reads it.
     ///
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn read(session: &Session, service: &Service, records: Option<&[Record]>) -> Result<Self, AwsFailure> {
-        let good = match records {
-            Some(records) => {
-                let arn = records.iter().find(|record| record.status == "SUCCESSFUL").map(|record| record.target.clone());
-                session.services().revisions(arn.as_slice()).await?.into_iter().next()
-            }
-            None => {
-                let done = service.deployments.iter().find(|deployment| deployment.rollout == "COMPLETED");
-                done.map(|done| Revision { definition: done.definition.clone(), ..Revision::default() })
-            }
-        };
+        let Some(known) = good(service, records) else { return Ok(Self::default()) };
+        let read = session.services().revisions(known.revision.as_slice()).await?.into_iter().next();
+        let good = read.or(known.definition.map(|definition| Revision { definition, ..Revision::default() }));
         Ok(Self { good })
     }
 }
@@ -144,7 +138,7 @@ impl Roll<'_> {
     /// How it ended, where it did not end well.
     pub async fn wait(&self, id: &str, going_back: bool) -> Result<Exit, Failure> {
         let until = Instant::now() + self.timeout;
-        let ended = self.follow(id, until).to_its_end(going_back).await.map_err(|failure| self.blind(failure, Some(id)))?;
+        let ended = self.follow(id, until).finish(going_back).await.map_err(|failure| self.blind(failure, Some(id)))?;
         let evidence = evidence(&ended);
         let name = self.name();
         match ended.verdict.clone() {
@@ -193,7 +187,7 @@ impl Roll<'_> {
         if let Some(record) = under_way {
             match self.session.roller().roll_back(&record.arn).await {
                 Ok(_) => {
-                    let ended = self.follow(id, until).to_its_end(true).await.map_err(|failure| failure.what())?;
+                    let ended = self.follow(id, until).finish(true).await.map_err(|failure| failure.what())?;
                     match ended.verdict {
                         Some(Verdict::RolledBack { .. }) => return Ok(()),
                         Some(Verdict::Failed { .. }) => {}
@@ -209,7 +203,7 @@ impl Roll<'_> {
         let good = self.before.good.as_ref().ok_or("no deployment of this service was ever successful")?;
         let target = self.again(good).await.map_err(|failure| failure.what())?;
         let service = self.session.roller().update(self.cluster, self.service, &target, true).await.map_err(|f| f.what())?;
-        let ended = self.follow(&primary(&service), until).to_its_end(false).await.map_err(|failure| failure.what())?;
+        let ended = self.follow(&primary(&service), until).finish(false).await.map_err(|failure| failure.what())?;
         match ended.verdict {
             Some(Verdict::Successful) => Ok(()),
             Some(verdict) => Err(format!("{} did not come up again: {verdict:?}", short(&target))),

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::Stdio;
 
 use blue_green::aws::ecs::Shell;
+use blue_green::roll::definition::{containers, name_of};
 use blue_green::roll::seen::{Container, Task};
 use dialoguer::Select;
 use serde_json::json;
@@ -46,13 +47,22 @@ pub async fn run(args: &ExecArgs) -> Result<Exit, Failure> {
         task.containers.iter().filter(|c| args.container.as_ref().is_none_or(|name| c.name == *name)).cloned().collect();
     let container: Container = pick("container", containers, |container| container.name.clone())?;
     if !container.exec_agent {
-        return Err(refused(format!(
-            "the agent for shells does not run in container {} of task {}; wait until it has started, and check that the task role allows ssmmessages:*",
-            container.name,
-            task.id()
-        )));
+        return Err(refused(without_agent(&session, &task, &container).await?));
     }
     open(&session, &cluster, &task, &container, args.command.as_deref().unwrap_or(SHELL)).await
+}
+
+/// Why there is no agent for shells, as far as the task definition tells it.
+async fn without_agent(session: &Session, task: &Task, container: &Container) -> Result<String, Failure> {
+    let definition = session.services().definition(&task.definition).await?;
+    let read_only = containers(&definition.described)
+        .any(|other| name_of(other) == container.name && other["readonlyRootFilesystem"] == true);
+    let why = if read_only {
+        "its root file system is read-only, which the agent does not support; take readonlyRootFilesystem off, or use `deployer roll run`"
+    } else {
+        "wait until it has started, and check that the task role allows ssmmessages:*"
+    };
+    Ok(format!("the agent for shells does not run in container {} of task {}: {why}", container.name, task.id()))
 }
 
 fn refused(message: String) -> Failure {

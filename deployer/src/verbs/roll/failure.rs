@@ -108,9 +108,53 @@ pub enum RollFailure {
         /// How to undo.
         undo: String,
     },
+    /// A release failed, and what ran before runs again everywhere.
+    #[error("release {release} was not made: {reason}. Everything is as before")]
+    ReleaseUndone {
+        /// The release.
+        release: String,
+        /// Why.
+        reason: String,
+    },
+    /// A release failed, and not everything is as before.
+    #[error(
+        "release {release} was not made, and not everything is as before: {reason}. The same command again goes on with the undo. \
+         To take members back one by one:{commands}"
+    )]
+    ReleaseMixed {
+        /// The release.
+        release: String,
+        /// Why.
+        reason: String,
+        /// A line for each member.
+        commands: String,
+    },
+    /// Time is up for a release.
+    #[error(
+        "time is up after {seconds} s, and release {release} is still rolling. It goes on without this command; the same command again \
+         waits for it, and with --undo it takes it back"
+    )]
+    ReleaseRolling {
+        /// The release.
+        release: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Ctrl-C, or a CI system that cancels its job.
+    #[error(
+        "interrupted: release {release} stays where it is, and ECS goes on rolling. The same command again goes on, and with --undo it \
+         takes the release back"
+    )]
+    ReleaseLeft {
+        /// The release.
+        release: String,
+    },
     /// A one-off task failed.
     #[error("{0}")]
     Task(String),
+    /// Time is up, and a one-off task still runs.
+    #[error("{0}")]
+    StillRuns(String),
     /// A file of results cannot be written.
     #[error("{file} cannot be written ({reason}); the roll itself is as it was said")]
     Results {
@@ -128,15 +172,15 @@ impl RollFailure {
         match self {
             Self::Template { .. } | Self::Unregistrable(_) | Self::NoContainer(_) => Exit::Input,
             Self::Blocked(_) | Self::Refused(_) => Exit::Refused,
-            Self::RolledBack { .. } => Exit::RolledBack,
-            Self::Mixed { .. } | Self::Superseded { .. } => Exit::Mixed,
-            Self::Rolling { .. } => Exit::Rolling,
+            Self::RolledBack { .. } | Self::ReleaseUndone { .. } => Exit::RolledBack,
+            Self::Mixed { .. } | Self::Superseded { .. } | Self::ReleaseMixed { .. } => Exit::Mixed,
+            Self::Rolling { .. } | Self::StillRuns(_) | Self::ReleaseRolling { .. } => Exit::Rolling,
             Self::Blind { source, .. } => match source.class {
                 Class::Permission => Exit::Permission,
                 Class::Transient | Class::NotFound | Class::Permanent => Exit::Unavailable,
             },
             Self::Task(_) => Exit::Task,
-            Self::Left { .. } | Self::Results { .. } => Exit::Other,
+            Self::Left { .. } | Self::ReleaseLeft { .. } | Self::Results { .. } => Exit::Other,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Follow<'_> {
     ///
     /// # Errors
     /// A call that is not allowed, or whose failure lasts until time is up.
-    pub async fn to_its_end(&self, even_failing: bool) -> Result<Ended, AwsFailure> {
+    pub async fn finish(&self, even_failing: bool) -> Result<Ended, AwsFailure> {
         let mut memory = Memory {
             began: Instant::now(),
             record: None,
@@ -161,23 +161,23 @@ impl Follow<'_> {
             let tasks = if reason.tasks == 1 { "task" } else { "tasks" };
             show.say(&format!("{} {tasks} failed: {}", reason.tasks, reason.what));
             if before.is_none() {
-                let lines = self.last_lines(&reason).await;
+                let lines = last_lines(self.session, &reason).await;
                 lines.iter().for_each(|line| show.say(&format!("    | {line}")));
                 memory.lines.extend(lines);
             }
         }
     }
+}
 
-    /// The last lines of a task that failed. That they cannot be read is told in their place.
-    async fn last_lines(&self, reason: &Reason) -> Vec<String> {
-        let Some(container) = &reason.container else { return Vec::new() };
-        let reader = self.session.services();
-        let lines = async {
-            let definition = reader.definition(&reason.example.definition).await?;
-            reader.log_tail(&definition.described, container, &reason.example.arn, LINES).await
-        };
-        lines.await.unwrap_or_else(|failure| vec![format!("(its log cannot be read: {})", failure.what())])
-    }
+/// The last lines of a task that failed. That they cannot be read is told in their place.
+pub async fn last_lines(session: &Session, reason: &Reason) -> Vec<String> {
+    let Some(container) = &reason.container else { return Vec::new() };
+    let reader = session.services();
+    let lines = async {
+        let definition = reader.definition(&reason.example.definition).await?;
+        reader.log_tail(&definition.described, container, &reason.example.arn, LINES).await
+    };
+    lines.await.unwrap_or_else(|failure| vec![format!("(its log cannot be read: {})", failure.what())])
 }
 
 /// What is said of a verdict, and whether the deployment is still under way.

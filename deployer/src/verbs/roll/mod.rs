@@ -13,6 +13,7 @@ mod outcome;
 mod plan;
 mod prepare;
 mod pull;
+mod release;
 mod render;
 mod run;
 mod scale;
@@ -35,6 +36,7 @@ pub async fn run(args: &RollArgs) -> Result<Exit, Failure> {
         RollVerb::Render(args) => render::run(args),
         RollVerb::Plan(args) => plan::run(args).await,
         RollVerb::Deploy(args) => deploy::run(args).await,
+        RollVerb::Release(args) => release::run(args).await,
         RollVerb::Wait(args) => wait::run(args).await,
         RollVerb::Status(args) => status::run(args).await,
         RollVerb::Back(args) => back::run(args).await,

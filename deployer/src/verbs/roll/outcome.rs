@@ -89,22 +89,7 @@ impl Outcome {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, results: &Results) -> Result<(), Failure> {
-        if let Some(path) = &results.json {
-            let text = serde_json::to_string_pretty(self).map_err(|error| Failure::Output(error.into()))?;
-            put(path, &format!("{text}\n"), false)?;
-        }
-        if let Some(path) = &results.dotenv {
-            let line = |(name, value): (&str, String)| format!("ROLL_{}={value}\n", name.to_uppercase());
-            put(path, &self.pairs().map(line).concat(), false)?;
-        }
-        let file = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
-        if let Some(path) = file("GITHUB_OUTPUT") {
-            put(Path::new(&path), &self.pairs().map(|(name, value)| format!("{name}={value}\n")).concat(), true)?;
-        }
-        if let Some(path) = file("GITHUB_STEP_SUMMARY") {
-            put(Path::new(&path), &self.summary(), true)?;
-        }
-        Ok(())
+        write(results, self, &self.pairs(), &self.summary())
     }
 
     /// A table as GitHub shows it.
@@ -122,6 +107,29 @@ impl Outcome {
         }
         text
     }
+}
+
+/// Writes a result wherever it is asked for: as JSON, as lines of `NAME=VALUE`, and where GitHub Actions reads it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write(results: &Results, json: &impl Serialize, pairs: &[(&'static str, String)], summary: &str) -> Result<(), Failure> {
+    if let Some(path) = &results.json {
+        let text = serde_json::to_string_pretty(json).map_err(|error| Failure::Output(error.into()))?;
+        put(path, &format!("{text}\n"), false)?;
+    }
+    let lines = |line: &dyn Fn(&str, &str) -> String| pairs.iter().map(|(name, value)| line(name, value)).collect::<String>();
+    if let Some(path) = &results.dotenv {
+        put(path, &lines(&|name, value| format!("ROLL_{}={value}\n", name.to_uppercase())), false)?;
+    }
+    let file = |name: &str| std::env::var_os(name).filter(|path| !path.is_empty());
+    if let Some(path) = file("GITHUB_OUTPUT") {
+        put(Path::new(&path), &lines(&|name, value| format!("{name}={value}\n")), true)?;
+    }
+    if let Some(path) = file("GITHUB_STEP_SUMMARY") {
+        put(Path::new(&path), summary, true)?;
+    }
+    Ok(())
 }
 
 fn put(path: &Path, text: &str, append: bool) -> Result<(), Failure> {

@@ -54,10 +54,10 @@ pub async fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let task = session.roller().run(&asked).await?;
     output::step(&format!("task {} of {} started; its result is the exit code of {container}", task.id(), definition.name()));
     let until = Instant::now() + args.timeout;
-    let ended = interrupts.unless(to_its_end(&session, &cluster, &task, until)).await;
+    let ended = interrupts.unless(finish(&session, &cluster, &task, until)).await;
     let done = match ended {
         Ok(Some(task)) => result(&session, &definition, &task, &container).await,
-        Ok(None) => Err(RollFailure::Task(format!(
+        Ok(None) => Err(RollFailure::StillRuns(format!(
             "time is up after {} s, and task {} still runs; see it with: aws ecs describe-tasks --cluster {cluster} --tasks {}, stop it with: aws ecs stop-task --cluster {cluster} --task {}",
             args.timeout.as_secs(), task.id(), task.id(), task.id()
         ))
@@ -77,7 +77,10 @@ pub async fn run(args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 /// The container whose exit code counts: the one named, else the only essential one.
-fn container(definition: &Definition, named: Option<&str>) -> Result<String, Failure> {
+///
+/// # Errors
+/// A name that is not there, or several to choose from.
+pub fn container(definition: &Definition, named: Option<&str>) -> Result<String, Failure> {
     let essential = |container: &&Value| container["essential"] != false;
     let all: Vec<&str> = containers(&definition.described).map(name_of).collect();
     let mains: Vec<&str> = containers(&definition.described).filter(essential).map(name_of).collect();
@@ -96,7 +99,10 @@ fn container(definition: &Definition, named: Option<&str>) -> Result<String, Fai
 }
 
 /// The task when it has stopped; none where time is up.
-async fn to_its_end(session: &Session, cluster: &str, task: &Task, until: Instant) -> Result<Option<Task>, Failure> {
+///
+/// # Errors
+/// A call that failed, or a task that ECS has forgotten.
+pub async fn finish(session: &Session, cluster: &str, task: &Task, until: Instant) -> Result<Option<Task>, Failure> {
     let arns = [task.arn.clone()];
     let mut status = String::new();
     loop {
@@ -119,7 +125,10 @@ async fn to_its_end(session: &Session, cluster: &str, task: &Task, until: Instan
 }
 
 /// Shows the last lines, and judges the exit code. None at all is a failure.
-async fn result(session: &Session, definition: &Definition, task: &Task, container: &str) -> Result<Exit, Failure> {
+///
+/// # Errors
+/// How it failed.
+pub async fn result(session: &Session, definition: &Definition, task: &Task, container: &str) -> Result<Exit, Failure> {
     match session.services().log_tail(&definition.described, container, &task.arn, LINES).await {
         Ok(lines) => output::print(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?,
         Err(failure) => output::warn(&format!("the task's log cannot be read: {}", failure.what())),

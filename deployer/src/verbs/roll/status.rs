@@ -31,6 +31,9 @@ struct Row {
 }
 
 pub async fn run(args: &StatusArgs) -> Result<Exit, Failure> {
+    if let Some(release) = &args.release {
+        return super::release::status::run(args, release).await;
+    }
     let cluster = args.cluster.name()?;
     let session = Session::open(super::CALLS).await?;
     let reader = session.services();

@@ -2,11 +2,13 @@
 //!
 //! It runs the real function and the real deployer; everything of AWS around them is this crate's.
 
+mod bundle;
 mod figures;
 mod flip;
 mod killed;
 mod people;
 mod roll;
+mod rolling;
 mod screen;
 mod stay;
 mod story;
@@ -30,7 +32,7 @@ pub struct Options {
     /// With --yes: stay up after the roll-back, as without it
     #[arg(long, requires = "yes")]
     pub stay: bool,
-    /// Play a rolling update instead: a roll, a bad image that is undone, and a one-off task
+    /// Play rolling updates instead: a roll, a bad image that is undone, a one-off task, four services as one release
     #[arg(long, conflicts_with_all = ["yes", "stay"])]
     pub roll: bool,
 }

@@ -30,6 +30,7 @@ struct Running {
     owner: Owner,
     phase: Phase,
     stop: CancellationToken,
+    crash: CancellationToken,
 }
 
 impl Drop for Agent {
@@ -82,9 +83,25 @@ impl Agent {
         Ok(false)
     }
 
+    /// Kills the first container of a task of this owner that is healthy. Whether there was one.
+    pub fn crash(&self, owner: &Owner) -> bool {
+        let running = lock(&self.running);
+        let task = running.values().find(|task| task.owner == *owner && task.phase == Phase::Up && !task.stop.is_cancelled());
+        task.inspect(|task| task.crash.cancel()).is_some()
+    }
+
+    /// Tells ECS that Spot takes a task's capacity back.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn interrupt(&self, cluster: &str, task: &str) -> Result<()> {
+        self.tools.tell(cluster, task, "INTERRUPTED", None, &[]).await
+    }
+
     fn start(&self, plan: Plan, owner: &Owner, moved: impl Fn() + Send + Sync + 'static) {
-        let (arn, stop) = (plan.arn.clone(), self.ends.child_token());
-        lock(&self.running).insert(arn.clone(), Running { owner: owner.clone(), phase: Phase::Starting, stop: stop.clone() });
+        let (arn, stop, crash) = (plan.arn.clone(), self.ends.child_token(), CancellationToken::new());
+        let task = Running { owner: owner.clone(), phase: Phase::Starting, stop: stop.clone(), crash: crash.clone() };
+        lock(&self.running).insert(arn.clone(), task);
         let (tools, running) = (Arc::clone(&self.tools), Arc::clone(&self.running));
         tokio::spawn(async move {
             let up = || {
@@ -93,7 +110,7 @@ impl Agent {
                 }
                 moved();
             };
-            if let Err(error) = tools.run(&plan, &stop, up).await
+            if let Err(error) = tools.run(&plan, (&stop, &crash), up).await
                 && !stop.is_cancelled()
             {
                 eprintln!("local AWS: task {arn}: {error:#}");

@@ -87,6 +87,21 @@ impl Runner {
         services.into_iter().for_each(|owner| self.changed(owner));
     }
 
+    /// Kills a container of a healthy task of a service, as the kernel does where memory runs out. Whether there was one.
+    pub fn crash(&self, cluster: &str, service: &str) -> bool {
+        self.0.agent.crash(&(cluster.to_owned(), Some(service.to_owned())))
+    }
+
+    /// Takes a task's capacity back, as Fargate Spot does.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn spot_takes_back(&self, cluster: &str, task: &str) -> Result<()> {
+        self.0.agent.interrupt(cluster, task).await?;
+        self.tasks_changed(cluster);
+        Ok(())
+    }
+
     /// The answer of Application Auto Scaling.
     pub(crate) fn scaling(&self, request: &Request) -> Value {
         self.0.scaling.answer(request)

@@ -1,6 +1,6 @@
 //! What a role needs for calls about containers: on which resources, and what else ECS asks for in the caller's name.
 //!
-//! Sources: service authorization reference of Amazon ECS, ECR and CloudWatch Logs; Amazon ECS developer guide, "Grant permission to
+//! Sources: service authorization reference of Amazon ECS, ECR, CloudWatch Logs and EventBridge Scheduler; Amazon ECS developer guide, "Grant permission to
 //! tag resources on creation" and "iam:PassRole".
 
 use serde_json::Value;
@@ -28,6 +28,11 @@ pub(crate) fn resources(request: &Request) -> Vec<String> {
         ("ecs", "DescribeTasks") => texts("tasks").into_iter().map(|task| in_cluster("task", task)).collect(),
         ("ecs", "ExecuteCommand") => vec![in_cluster("task", text("task"))],
         ("ecs", "RunTask") => vec![text("taskDefinition")],
+        ("ecs", "TagResource") => vec![text("resourceArn")],
+        ("scheduler", _) => {
+            let group = Some(text("GroupName")).filter(|group| !group.is_empty()).unwrap_or_else(|| "default".to_owned());
+            vec![arn("scheduler", format!("schedule/{group}/{}", text("Name")))]
+        }
         ("ecr", "DescribeImages") => {
             let account = Some(text("registryId")).filter(|id| !id.is_empty()).unwrap_or(request.caller.account.clone());
             vec![format!("arn:aws:ecr:{}:{account}:repository/{}", request.region, text("repositoryName"))]
@@ -41,9 +46,18 @@ pub(crate) fn resources(request: &Request) -> Vec<String> {
 
 /// What ECS asks for besides: actions and their resources.
 pub(crate) fn besides(request: &Request) -> Vec<(&'static str, String)> {
-    if (request.service.as_str(), request.action.as_str()) != ("ecs", "RegisterTaskDefinition") {
-        return Vec::new();
+    match (request.service.as_str(), request.action.as_str()) {
+        ("ecs", "RegisterTaskDefinition") => registration(request),
+        // EventBridge Scheduler takes on the role that starts the task (user guide, "Set up the execution role").
+        ("scheduler", "UpdateSchedule") => {
+            let role = request.json("Target").and_then(|target| target["RoleArn"].as_str());
+            role.map(|role| ("iam:PassRole", role.to_owned())).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
+}
+
+fn registration(request: &Request) -> Vec<(&'static str, String)> {
     let text = |name: &str| request.json(name).and_then(Value::as_str);
     let mut needed = Vec::new();
     if request.json("tags").and_then(Value::as_array).is_some_and(|tags| !tags.is_empty()) {

@@ -70,6 +70,17 @@ impl Registry {
         Ok(())
     }
 
+    /// The tags of an image, by its digest.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn tags(&self, repository: &str, digest: &str) -> Result<Vec<String>> {
+        let describe = json!({ "repositoryName": repository, "imageIds": [{ "imageDigest": digest }] });
+        let answer = self.call(&ECR, "DescribeImages", &describe).await?;
+        let tags = answer["imageDetails"][0]["imageTags"].as_array().into_iter().flatten();
+        Ok(tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect())
+    }
+
     /// Every line of a log group, stream by stream.
     ///
     /// # Errors

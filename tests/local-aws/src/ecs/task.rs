@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a task that failed by itself takes until ECS knows: a loop of crashes takes a while on AWS too.
 const RESTART: Duration = Duration::from_millis(100);
 
+/// The exit code of a container that the kernel killed (128 + SIGKILL).
+const KILLED: i64 = 137;
+
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -69,7 +72,7 @@ impl Tools {
     ///
     /// # Errors
     /// The API's; the processes have ended by then.
-    pub async fn run(&self, plan: &Plan, stop: &CancellationToken, up: impl Fn()) -> Result<()> {
+    pub async fn run(&self, plan: &Plan, (stop, crash): (&CancellationToken, &CancellationToken), up: impl Fn()) -> Result<()> {
         let mut containers = match self.start(plan).await? {
             Ok(containers) => containers,
             Err(reason) => {
@@ -88,6 +91,7 @@ impl Tools {
         self.register(&served).await?;
         let ended = tokio::select! {
             ended = first_to_end(&mut containers, stop) => ended,
+            () = crash.cancelled() => Some((0, KILLED)),
             failed = self.watch(plan, &served, up) => {
                 failed?;
                 // ECS asks for its end; what it asked for before may come first.

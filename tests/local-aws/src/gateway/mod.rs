@@ -9,6 +9,7 @@ mod log;
 mod paging;
 mod policy;
 mod request;
+mod rest;
 mod rounds;
 mod serve;
 mod stale;

@@ -38,6 +38,8 @@ fn paged(request: &Request) -> Option<Paged> {
         ("ecs", "ListServices") => ("serviceArns", 10, 100),
         ("ecs", "ListClusters") => ("clusterArns", 100, 100),
         ("ecs", "ListTasks") => ("taskArns", 100, 100),
+        ("ecs", "ListTaskDefinitions") => ("taskDefinitionArns", 100, 100),
+        ("ecs", "ListServiceDeployments") => ("serviceDeployments", 20, 100),
         _ => return None,
     };
     Some(Paged { list, default, most })

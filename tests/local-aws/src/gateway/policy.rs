@@ -143,7 +143,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
         ("codepipeline", "ListActionExecutions" | "ListPipelineExecutions") => pipeline(request),
-        ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
+        ("ecs" | "ecr" | "logs" | "scheduler", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
     // A call that names nothing is the service's to refuse, after a policy has allowed it on something.

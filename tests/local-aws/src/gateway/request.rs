@@ -5,6 +5,8 @@ use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use serde_json::Value;
 
+use super::rest;
+
 /// The security token of calls that build a world: never counted, broken, delayed or cut into pages.
 pub const OPERATOR: &str = "operator";
 
@@ -69,6 +71,8 @@ impl Request {
             let pairs: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
             let action = find(&pairs, "Action").unwrap_or_default().to_owned();
             (action, Parameters::Query(pairs))
+        } else if let Some((action, parameters)) = (part(3) == "scheduler").then(|| rest::scheduler(parts, body)).flatten() {
+            (action, Parameters::Json(parameters))
         } else {
             (format!("{} {}", parts.method, parts.uri.path()), Parameters::Unread)
         };
@@ -121,13 +125,13 @@ impl Request {
                 .or_else(|| pairs.iter().find(|(key, _)| key.starts_with("Name")))
                 .map(|(_, value)| value.clone()),
             Parameters::Json(body) => {
-                ["services", "service", "tasks", "serviceRevisionArns", "jobId", "taskDefinition", "cluster"].iter().find_map(
-                    |name| match body.get(*name)? {
+                ["services", "service", "tasks", "serviceRevisionArns", "jobId", "taskDefinition", "cluster", "Name"]
+                    .iter()
+                    .find_map(|name| match body.get(*name)? {
                         Value::String(text) => Some(text.clone()),
                         Value::Array(items) => items.first()?.as_str().map(str::to_owned),
                         _ => None,
-                    },
-                )
+                    })
             }
             Parameters::Unread => None,
         }

@@ -1,13 +1,15 @@
 //! The command line of `roll`.
 
+mod inputs;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use blue_green::roll::image::NewImage;
-use blue_green::roll::template::is_name;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use crate::failure::Failure;
+pub use self::inputs::{Cluster, OnFailure, Place, Results, Source, Waiting};
+use self::inputs::{id, image, set, wait};
 
 const HELP: &str = "\
 Renders a task definition, registers it, makes the service run it, and waits until ECS says that this very deployment was \
@@ -21,6 +23,8 @@ Examples:
   deployer roll back   --cluster main --service web
   deployer roll run    --cluster main --service web --container app -- ./manage.py migrate
   deployer roll exec   --cluster main --service web
+  deployer roll release --release $CI_PIPELINE_ID --set tag=$TAG
+  deployer roll status  --release $CI_PIPELINE_ID
 
 Environment:
   ECS_CLUSTER, AWS_ECS_CLUSTER_NAME   the cluster (--cluster)
@@ -61,6 +65,8 @@ pub enum RollVerb {
     Plan(PlanArgs),
     /// Register, update, wait, judge, and undo what fails
     Deploy(DeployArgs),
+    /// Roll several services out as one release: all new, or all as before
+    Release(ReleaseArgs),
     /// Wait for a deployment that is under way
     Wait(WaitArgs),
     /// Show what runs, what rolls and what failed last
@@ -75,136 +81,6 @@ pub enum RollVerb {
     Exec(ExecArgs),
     /// Show what would make a roll fail or lie, each with its fix
     Doctor(DoctorArgs),
-}
-
-/// Which cluster.
-#[derive(Clone, Debug, Args)]
-pub struct Cluster {
-    /// The ECS cluster
-    #[arg(long, env = "ECS_CLUSTER", value_name = "NAME")]
-    cluster: Option<String>,
-}
-
-impl Cluster {
-    /// The cluster's name.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] where there is none.
-    pub fn name(&self) -> Result<String, Failure> {
-        given(self.cluster.as_deref(), "AWS_ECS_CLUSTER_NAME").ok_or_else(|| {
-            Failure::Usage("no cluster is named; pass --cluster, or set ECS_CLUSTER or AWS_ECS_CLUSTER_NAME".to_owned())
-        })
-    }
-}
-
-/// Which service.
-#[derive(Clone, Debug, Args)]
-pub struct Place {
-    #[command(flatten)]
-    cluster: Cluster,
-    /// The ECS service
-    #[arg(long, env = "ECS_SERVICE", value_name = "NAME")]
-    service: Option<String>,
-}
-
-impl Place {
-    /// The names of cluster and service.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] where one is missing.
-    pub fn names(&self) -> Result<(String, String), Failure> {
-        let service = self.service().ok_or_else(|| {
-            Failure::Usage("no service is named; pass --service, or set ECS_SERVICE or AWS_ECS_SERVICE_NAME".to_owned())
-        })?;
-        Ok((self.cluster()?, service))
-    }
-
-    /// The cluster.
-    ///
-    /// # Errors
-    /// [`Failure::Usage`] where there is none.
-    pub fn cluster(&self) -> Result<String, Failure> {
-        self.cluster.name()
-    }
-
-    /// The service, where one is named.
-    #[must_use]
-    pub fn service(&self) -> Option<String> {
-        given(self.service.as_deref(), "AWS_ECS_SERVICE_NAME")
-    }
-}
-
-/// A value, else that of another variable; an empty one counts as none.
-fn given(value: Option<&str>, variable: &str) -> Option<String> {
-    let some = |text: &String| !text.is_empty();
-    value.map(str::to_owned).filter(some).or_else(|| std::env::var(variable).ok().filter(some))
-}
-
-/// Where the task definition comes from.
-#[derive(Clone, Debug, Args)]
-pub struct Source {
-    /// The family of the task definition [default: that of the service's own]
-    #[arg(long, env = "AWS_ECS_TASK_NAME", value_name = "NAME")]
-    family: Option<String>,
-    /// A task definition in JSON, whose strings may hold ${name} [default: the running definition]
-    #[arg(long, env = "ECS_TASKDEF_TEMPLATE", value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// A value for the template
-    #[arg(long, value_name = "NAME=VALUE", value_parser = set)]
-    pub set: Vec<(String, String)>,
-    /// A new image: for one container, or for every container of its repository
-    #[arg(long, value_name = "[CONTAINER=]REPO:TAG", value_parser = image)]
-    pub image: Vec<NewImage>,
-    /// Leave tags as they are; otherwise images in ECR are pinned to the digest that the tag has now
-    #[arg(long)]
-    pub no_pin: bool,
-}
-
-impl Source {
-    /// The family, where one is named.
-    #[must_use]
-    pub fn family(&self) -> Option<&str> {
-        self.family.as_deref().filter(|family| !family.is_empty())
-    }
-
-    /// The template, where one is named.
-    #[must_use]
-    pub fn template(&self) -> Option<&PathBuf> {
-        self.template.as_ref().filter(|path| !path.as_os_str().is_empty())
-    }
-}
-
-/// What happens to a deployment that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnFailure {
-    /// What ran before runs again
-    Undo,
-    /// It is left as it is
-    Keep,
-}
-
-/// How long to wait, and what then.
-#[derive(Clone, Debug, Args)]
-pub struct Waiting {
-    /// How long the service may take to roll, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = wait)]
-    pub timeout: Duration,
-    /// What happens to a deployment that fails
-    #[arg(long, value_name = "WHAT", default_value = "undo")]
-    pub on_failure: OnFailure,
-    #[command(flatten)]
-    pub results: Results,
-}
-
-/// Where results for machines go.
-#[derive(Clone, Debug, Args)]
-pub struct Results {
-    /// Write the result as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write the result as NAME=VALUE lines, as GitLab's dotenv reports have them
-    #[arg(long, value_name = "FILE")]
-    pub dotenv: Option<PathBuf>,
 }
 
 /// Arguments of `pull`.
@@ -266,6 +142,37 @@ pub struct DeployArgs {
     pub waiting: Waiting,
 }
 
+/// Arguments of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// What belongs to the release
+    #[arg(long, value_name = "FILE", default_value = "release.yml")]
+    pub file: PathBuf,
+    /// The release's id: the same one again goes on with it, or finishes its undo
+    #[arg(long, value_name = "ID", value_parser = id)]
+    pub release: String,
+    /// A value for the file
+    #[arg(long, value_name = "NAME=VALUE", value_parser = set)]
+    pub set: Vec<(String, String)>,
+    /// These members alone; not in production
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Take the release back, also where it was made
+    #[arg(long)]
+    pub undo: bool,
+    /// Show what it would do; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Begin although this other release has not ended
+    #[arg(long, value_name = "ID", value_parser = id)]
+    pub give_up: Option<String>,
+    /// How long the release may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = wait)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub results: Results,
+}
+
 /// Arguments of `wait`.
 #[derive(Debug, Args)]
 pub struct WaitArgs {
@@ -286,6 +193,12 @@ pub struct StatusArgs {
     /// The services [default: all of the cluster]
     #[arg(long = "service", value_name = "NAME,...", value_delimiter = ',')]
     pub services: Vec<String>,
+    /// Show where this release is, instead
+    #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "services")]
+    pub release: Option<String>,
+    /// What belongs to the release
+    #[arg(long, value_name = "FILE", default_value = "release.yml", requires = "release")]
+    pub file: PathBuf,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -364,19 +277,4 @@ pub struct ExecArgs {
     /// What is run [default: bash, else sh]
     #[arg(long, value_name = "COMMAND")]
     pub command: Option<String>,
-}
-
-fn set(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once('=').filter(|(name, _)| is_name(name));
-    pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "expected NAME=VALUE; a name has letters, digits and _".to_owned())
-}
-
-fn image(text: &str) -> Result<NewImage, String> {
-    text.parse().map_err(|_| "expected REPOSITORY:TAG, REPOSITORY@sha256:DIGEST, or CONTAINER= and one of these".to_owned())
-}
-
-fn wait(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<u64>().ok().filter(|seconds| (1..=172_800).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 1 to 172800".to_owned())
 }
