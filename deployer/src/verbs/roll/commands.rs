@@ -20,3 +20,9 @@ pub fn undo(cluster: &str, service: &str) -> String {
 pub fn show(cluster: &str, service: &str) -> String {
     format!("deployer roll status --cluster {} --service {}", quote(cluster), quote(service))
 }
+
+/// Shows a schedule. Its target is changed as a whole, so no command line that fits a message points it elsewhere.
+#[must_use]
+pub fn show_schedule(group: &str, name: &str) -> String {
+    format!("aws scheduler get-schedule --group-name {} --name {}", quote(group), quote(name))
+}

@@ -119,7 +119,7 @@ pub enum RollFailure {
     /// A release failed, and not everything is as before.
     #[error(
         "release {release} was not made, and not everything is as before: {reason}. The same command again goes on with the undo. \
-         To take members back one by one:{commands}"
+         To look at members, or take them back, one by one:{commands}"
     )]
     ReleaseMixed {
         /// The release.

@@ -3,6 +3,9 @@
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
 use local_aws::load::Load;
 
+use product_stage::json;
+use serde_json::json as value;
+
 use super::Bundle;
 
 #[tokio::test]
@@ -101,4 +104,30 @@ async fn time_up_leaves_a_release_that_the_same_command_goes_on_with() {
     assert_eq!(bundle.status("42").await, "rolling");
     bundle.stage.release().await;
     bundle.release("42", "v2", &[]).await.ended(0, &["goes on", "release 42 is made"]);
+}
+
+#[tokio::test]
+async fn without_the_tag_of_what_ran_before_nothing_is_written_there() {
+    let bundle = Bundle::new().await;
+    bundle.push("v2").await;
+    bundle.release("42", "v2", &[]).await.ended(0, &[]);
+    let nightly = bundle.nightly().await["Target"]["EcsParameters"]["TaskDefinitionArn"].clone();
+    let web = bundle.service("web").await["taskDefinition"].clone();
+    for own in [&nightly, &web] {
+        let untag = value!({ "resourceArn": own, "tagKeys": ["bluegreen:before"] });
+        json::call(&bundle.stage.world, "ecs", "UntagResource", &untag).await;
+    }
+    let run = bundle.release("42", "v2", &["--undo"]).await;
+    run.ended(
+        7,
+        &[
+            "nightly does not go back",
+            "web does not go back",
+            "no tag bluegreen:before",
+            "nightly: aws scheduler get-schedule --group-name default --name nightly",
+            "web: deployer roll back --cluster main --service web",
+        ],
+    );
+    assert_eq!(bundle.nightly().await["Target"]["EcsParameters"]["TaskDefinitionArn"], nightly);
+    assert_eq!(bundle.service("web").await["taskDefinition"], web);
 }

@@ -8,7 +8,7 @@ use blue_green::roll::definition::{set_tags, tags};
 use blue_green::roll::pins::{pin, unpinned};
 use blue_green::roll::release::journal::Entry;
 use blue_green::roll::release::place::{self, Look, Place};
-use blue_green::roll::seen::{Record, Revision, Service, Task, short};
+use blue_green::roll::seen::{Record, Service, Task, short};
 
 use super::observe::{Observed, ServiceSeen, names, records};
 use crate::failure::Failure;
@@ -134,8 +134,9 @@ pub async fn look_at_schedule(session: &Session, member: &mut Member) -> Result<
 pub async fn back(session: &Session, cluster: &str, member: &mut Member) -> Result<String, AwsFailure> {
     let name = member.observed.member.name.clone();
     if let Some(schedule) = &member.observed.schedule {
-        session.schedules().point(schedule, &member.entry.before).await?;
-        return Ok(short(&member.entry.before).to_owned());
+        let before = recorded(member)?;
+        session.schedules().point(schedule, before).await?;
+        return Ok(short(before).to_owned());
     }
     let Some(seen) = &member.observed.service else { return Ok(String::new()) };
     let own = seen.records.iter().find(|(_, definition)| *definition == member.own).map(|(record, _)| record);
@@ -155,9 +156,21 @@ pub async fn back(session: &Session, cluster: &str, member: &mut Member) -> Resu
     Ok(short(&target).to_owned())
 }
 
+/// What the journal says that a member ran before. Where somebody removed the tag, nobody knows, and nothing is written.
+fn recorded(member: &Member) -> Result<&str, AwsFailure> {
+    let lacks = "tag bluegreen:before, which says what ran before this release";
+    let before = Some(member.entry.before.as_str()).filter(|before| !before.is_empty());
+    before.ok_or_else(|| AwsFailure::incomplete("ecs:DescribeTaskDefinition", short(&member.own), lacks))
+}
+
 /// A revision that makes the same tasks as the member ran before: that one, or a copy with the digests of that time.
 async fn again(session: &Session, member: &mut Member) -> Result<String, AwsFailure> {
-    let before: Revision = member.observed.service.as_ref().and_then(|seen| seen.before.clone()).unwrap_or_default();
+    recorded(member)?;
+    let before = member.observed.service.as_ref().and_then(|seen| seen.before.clone());
+    let before = before.ok_or_else(|| {
+        let lacks = "service revision of before this release";
+        AwsFailure::incomplete("ecs:DescribeServiceRevisions", &member.observed.member.name, lacks)
+    })?;
     let definition = session.services().definition(&before.definition).await?;
     let mut document = definition.registrable();
     let loose: Vec<(String, String)> =

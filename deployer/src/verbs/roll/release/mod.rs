@@ -17,7 +17,7 @@ use blue_green::roll::release::parts::chosen;
 use blue_green::roll::release::place::Place;
 
 use self::begin::{end, prepare, refused, register, warn_of_loose_schedules};
-use self::file::Release;
+use self::file::{Member, Release};
 use self::observe::{Observed, observe};
 use self::report::{Report, Row};
 use self::steer::{Ended, Steering};
@@ -193,9 +193,14 @@ impl Making<'_> {
             }
             Ended::New | Ended::Late | Ended::Mixed => {
                 let commands = steering.members.iter().filter(|member| !matches!(member.place, Place::Old | Place::Back { .. }));
-                let commands = commands
-                    .map(|member| member.observed.member.name.clone())
-                    .map(|name| format!("\n  {name}: {}", super::commands::undo(steering.cluster, &name)));
+                let commands = commands.map(|member| {
+                    let Member { kind, name, group, .. } = &member.observed.member;
+                    let command = match kind {
+                        Kind::Schedule => super::commands::show_schedule(group, name),
+                        Kind::Service | Kind::Task => super::commands::undo(steering.cluster, name),
+                    };
+                    format!("\n  {name}: {command}")
+                });
                 Err(RollFailure::ReleaseMixed { release, reason, commands: commands.collect() }.into())
             }
         }

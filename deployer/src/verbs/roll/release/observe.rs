@@ -100,12 +100,12 @@ async fn of_service(session: &Session, member: &Member, service: &Service, id: &
     let newest = reader.newest(family(&base), REVISIONS).await?;
     let own = own(&newest, &base, member, id);
     let before = match &own {
-        Some((_, entry)) => {
+        Some((_, entry)) if !entry.before.is_empty() => {
             // arn:…:service-revision/CLUSTER/SERVICE/NUMBER
             let arn = format!("{}/{}", service.arn.replacen(":service/", ":service-revision/", 1), entry.before);
             reader.revisions(&[arn]).await?.into_iter().next()
         }
-        None => None,
+        Some(_) | None => None,
     };
     let service = Some(ServiceSeen { service: service.clone(), records, good, before });
     Ok(Observed { member: member.clone(), base, newest, service, schedule: None, starts: None, own })
