@@ -213,7 +213,7 @@ impl SetupError {
                  lost. Update this function first"
             ),
             Self::Overfull { rule, would } => {
-                format!("{rule} would have to hold {would}. Remove the groups with weight 0 from it first")
+                format!("{rule} would have to hold {would}. Remove every group but the two of the pair from it first")
             }
         }
     }
