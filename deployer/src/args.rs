@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
 use blue_green::asked::words::{MAX_ID, is_execution, is_word};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
 use clap_complete::Shell;
+
+use crate::verbs::approval::ApprovalArgs;
+use crate::verbs::build::stacks::StacksArgs;
+use crate::verbs::roll::args::RollArgs;
 
 const ABOUT: &str = "\
 Tells the build step which image each side of a load balancer gets; shows which version is live, what a flip would do, \
@@ -23,10 +26,12 @@ what it has; the test side gets the new tag. Where no load balancer has the name
 Examples:
   ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
   deployer --elb shop --input build.json --output out.json --settle 0
-  deployer status --elb shop
+  deployer --elb shop --stacks shop --execution $ID --env-file variables.env
+  deployer status --elb shop --pipeline shop-release
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer unfence --elb shop
+  deployer approve --pipeline shop-release
   deployer close-flip --elb shop
   deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
 
@@ -35,7 +40,11 @@ Environment:
   EXECUTION_ID                       the pipeline execution (--execution)
   ECS_CLUSTER                        where services are looked for (--cluster)
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
+  STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
+  KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
+  PIPELINE                           the pipeline whose approval is shown or answered (--pipeline)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  SETTLE_SECONDS                     how long flips under way are waited for (--settle)
   DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 
@@ -93,13 +102,17 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show which version is on which port, its image and health, tags that disagree, the fence and the last flip
-    Status(ShowArgs),
+    Status(StatusArgs),
     /// Show exactly what a flip would write, and what would block it; write nothing
     Plan(PlanArgs),
     /// Show what keeps this load balancer from being flipped, each with the command that fixes it
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Show what a pipeline's approval is about, ask, and approve it
+    Approve(ApprovalArgs),
+    /// Show what a pipeline's approval is about, ask, and reject it
+    Reject(ApprovalArgs),
     /// Close a flip that nobody goes on with as not made; move nothing
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
@@ -141,7 +154,7 @@ pub struct BuildArgs {
     #[arg(long, env = "EXECUTION_ID", value_name = "ID", value_parser = execution)]
     pub execution: Option<Execution>,
     /// How long flips under way are waited for after the fence is set, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    #[arg(long, env = "SETTLE_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub settle: Duration,
     /// Refuse where the live side runs another image than its Image tag says
     #[arg(long)]
@@ -154,6 +167,8 @@ pub struct BuildArgs {
     pub group: Option<String>,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub stacks: StacksArgs,
 }
 
 /// Where services without a `Service` tag are looked for.
@@ -182,6 +197,16 @@ pub struct ShowArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub show: ShowArgs,
+    /// Show the approval that waits in this pipeline as well, and what waits behind it
+    #[arg(long, env = "PIPELINE", value_name = "NAME")]
+    pub pipeline: Option<String>,
 }
 
 /// Arguments of `plan`: what the flip would be asked for.

@@ -1,14 +1,16 @@
 //! All of the I/O, by service; what reads and what writes are files, and types, of their own.
 
 pub mod call;
-#[cfg(feature = "codepipeline")]
+pub mod cloudformation;
 pub mod codepipeline;
 pub mod ec2;
 pub mod ecs;
 pub mod elb;
 pub mod failure;
 pub mod json;
+mod query;
 pub mod scaling;
+pub mod wire;
 
 use std::time::Duration;
 

@@ -11,4 +11,5 @@ mod policy;
 mod readme;
 mod roll;
 mod secrets;
+mod stacks;
 mod stories;

@@ -4,12 +4,13 @@
 //! here it is `InvalidJobStateException`, and `JobNotFoundException` for a job that never was.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::codepipeline::{self, CodePipeline};
 use crate::gateway::{ServiceError, lock};
 
 const FAILURE_TYPES: [&str; 6] =
@@ -26,6 +27,17 @@ struct Inner {
     account: String,
     region: String,
     jobs: Mutex<HashMap<String, Job>>,
+    /// Plays the pipelines of the account, where somebody does.
+    pipelines: OnceLock<Pipelines>,
+}
+
+/// Shown by name only.
+struct Pipelines(codepipeline::Held);
+
+impl std::fmt::Debug for Pipelines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipelines")
+    }
 }
 
 #[derive(Debug)]
@@ -102,7 +114,8 @@ struct FailureDetails {
 impl Jobs {
     /// The jobs of an account (12 digits) and region: none yet.
     pub fn new(account: &str, region: &str) -> Self {
-        Self(Arc::new(Inner { account: account.to_owned(), region: region.to_owned(), jobs: Mutex::default() }))
+        let (account, region) = (account.to_owned(), region.to_owned());
+        Self(Arc::new(Inner { account, region, jobs: Mutex::default(), pipelines: OnceLock::new() }))
     }
 
     /// A job of the action that invokes the function with these UserParameters. Returns its id.
@@ -143,12 +156,26 @@ impl Jobs {
         lock(&self.0.jobs).get(job).map(read)
     }
 
+    /// Has the account's pipelines played.
+    pub(crate) fn play_pipelines(&self, pipelines: codepipeline::Held) {
+        // The first one plays them: an account has one CodePipeline.
+        let _ = self.0.pipelines.set(Pipelines(pipelines));
+    }
+
+    /// Who plays the account's pipelines.
+    pub(crate) fn pipelines(&self) -> Option<CodePipeline> {
+        CodePipeline::held(&self.0.pipelines.get()?.0)
+    }
+
     /// Answers a call of the CodePipeline API.
     pub(crate) fn answer(&self, action: &str, body: &Value) -> Result<Value, ServiceError> {
         let read = match action {
             "PutJobSuccessResult" => read(body).and_then(succeeded),
             "PutJobFailureResult" => read(body).and_then(failed),
-            _ => return Err(invalid(format!("the local CodePipeline has no operation {action}"))),
+            _ => {
+                let played = self.pipelines().and_then(|pipelines| pipelines.answer(action, body));
+                return played.unwrap_or_else(|| Err(invalid(format!("the local CodePipeline has no operation {action}"))));
+            }
         };
         let mut jobs = lock(&self.0.jobs);
         let (id, state) = read.inspect_err(|_| {

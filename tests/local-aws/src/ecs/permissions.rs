@@ -28,7 +28,7 @@ pub(crate) fn resources(request: &Request) -> Vec<String> {
         ("ecs", "DescribeTasks") => texts("tasks").into_iter().map(|task| in_cluster("task", task)).collect(),
         ("ecs", "ExecuteCommand") => vec![in_cluster("task", text("task"))],
         ("ecs", "RunTask") => vec![text("taskDefinition")],
-        ("ecr", "DescribeImages") => {
+        ("ecr", action) if action != "GetAuthorizationToken" => {
             let account = Some(text("registryId")).filter(|id| !id.is_empty()).unwrap_or(request.caller.account.clone());
             vec![format!("arn:aws:ecr:{}:{account}:repository/{}", request.region, text("repositoryName"))]
         }

@@ -142,11 +142,37 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
+        ("codepipeline", action) if !action.starts_with("PutJob") => pipelines(request),
+        ("cloudformation", _) => stacks(request),
+        ("codeconnections", _) => owned(request.json("ConnectionArn").and_then(|arn| arn.as_str())),
+        ("iam", "CreateServiceLinkedRole") => service_linked_role(request),
         ("ecs" | "ecr" | "logs", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
     // A call that names nothing is the service's to refuse, after a policy has allowed it on something.
     if named.is_empty() { vec!["*".to_owned()] } else { named }
+}
+
+/// A stack is named, or given by its ARN, which ends in an id of its own.
+fn stacks(request: &Request) -> Vec<String> {
+    let arn = |name: &str| match name.starts_with("arn:") {
+        true => name.to_owned(),
+        false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
+    };
+    request.query("StackName").map(arn).into_iter().collect()
+}
+
+fn service_linked_role(request: &Request) -> Vec<String> {
+    let arn = |service| format!("arn:aws:iam::{}:role/aws-service-role/{service}/AWSServiceRole", request.caller.account);
+    request.query("AWSServiceName").map(arn).into_iter().collect()
+}
+
+/// A pipeline, or one of its actions where an approval is answered (service authorization reference, "AWS CodePipeline").
+fn pipelines(request: &Request) -> Vec<String> {
+    let text = |name: &str| request.json(name).and_then(|value| value.as_str()).unwrap_or_default();
+    let names = ["name", "pipelineName", "stageName", "actionName"].map(text);
+    let parts: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    vec![format!("arn:aws:codepipeline:{}:{}:{}", request.region, request.caller.account, parts.join("/"))]
 }
 
 fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

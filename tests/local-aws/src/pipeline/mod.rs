@@ -1,5 +1,5 @@
 //! CodePipeline, as far as a release needs it: executions, variables that flow from action to action, and the actions
-//! themselves. Building runs the real deployer, deploying does to ECS what a stack's update would, checking and flipping
+//! themselves. Building runs the real deployer, deploying installs and updates the real templates, checking and flipping
 //! are jobs of the real Lambda. Approving is left to whoever drives it.
 
 mod build;
@@ -60,7 +60,7 @@ impl Pipeline {
     /// The API's, and tasks that do not become healthy.
     pub async fn deploy(&mut self, images: &Images) -> Result<Vec<Side>> {
         match &mut self.stack {
-            Some(stack) => stack.update(&self.world, images).await,
+            Some(stack) => stack.update(images).await,
             none => {
                 *none = Some(Stack::create(&self.world, images).await?);
                 Ok(Side::BOTH.to_vec())
