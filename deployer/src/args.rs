@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::help::{ABOUT, AFTER_HELP};
+use crate::verbs::approval::ApprovalArgs;
+use crate::verbs::build::stacks::StacksArgs;
 use crate::verbs::notify::NotifyArgs;
 use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
@@ -63,7 +65,7 @@ fn with_variable(mut error: clap::Error) -> clap::Error {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show which version is on which port, its image and health, tags that disagree, the fence and the last flip
-    Status(ShowArgs),
+    Status(StatusArgs),
     /// Show who released what when, how long it was live, and who took it back
     History(HistoryArgs),
     /// Show exactly what a flip would write, and what would block it; write nothing
@@ -72,6 +74,10 @@ pub enum Verb {
     Doctor(ShowArgs),
     /// Take off the fence that an execution left behind, after showing what runs there
     Unfence(UnfenceArgs),
+    /// Show what a pipeline's approval is about, ask, and approve it
+    Approve(ApprovalArgs),
+    /// Show what a pipeline's approval is about, ask, and reject it
+    Reject(ApprovalArgs),
     /// Close a flip that nobody goes on with as not made; move nothing
     CloseFlip(CloseFlipArgs),
     /// Roll an ECS service out: deploy, wait, judge, undo; for CI systems without a pipeline
@@ -115,7 +121,7 @@ pub struct BuildArgs {
     #[arg(long, env = "EXECUTION_ID", value_name = "ID", value_parser = execution)]
     pub execution: Option<Execution>,
     /// How long flips under way are waited for after the fence is set, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    #[arg(long, env = "SETTLE_SECONDS", value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub settle: Duration,
     /// Refuse where the live side runs another image than its Image tag says
     #[arg(long)]
@@ -128,6 +134,8 @@ pub struct BuildArgs {
     pub group: Option<String>,
     #[command(flatten)]
     pub cluster: Cluster,
+    #[command(flatten)]
+    pub stacks: StacksArgs,
 }
 
 /// Where services without a `Service` tag are looked for.
@@ -163,7 +171,7 @@ pub struct ShowArgs {
 #[command(group(clap::ArgGroup::new("places").required(true).multiple(true).args(["pipelines", "elbs", "services"])))]
 pub struct HistoryArgs {
     /// A pipeline, whose flips and approvals are shown; several comma-separated
-    #[arg(long = "pipeline", env = "PIPELINE_NAME", value_name = "NAME,...", value_delimiter = ',')]
+    #[arg(long = "pipeline", env = "PIPELINE", value_name = "NAME,...", value_delimiter = ',')]
     pub pipelines: Vec<String>,
     /// A load balancer, whose records of flips are shown; several comma-separated
     #[arg(long = "elb", env = "ELB_NAME", value_name = "NAME,...", value_delimiter = ',', value_parser = load_balancer)]
@@ -183,6 +191,16 @@ pub struct HistoryArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub show: ShowArgs,
+    /// Show the approval that waits in this pipeline as well, and what waits behind it
+    #[arg(long, env = "PIPELINE", value_name = "NAME")]
+    pub pipeline: Option<String>,
 }
 
 /// Arguments of `plan`: what the flip would be asked for.

@@ -14,11 +14,13 @@ what it has; the test side gets the new tag. Where no load balancer has the name
 Examples:
   ELB_NAME=shop EXECUTION_ID=$PIPELINE_EXECUTION_ID deployer
   deployer --elb shop --input build.json --output out.json --settle 0
-  deployer status --elb shop
+  deployer --elb shop --stacks shop --execution $ID --env-file variables.env
+  deployer status --elb shop --pipeline shop-release
   deployer plan --elb shop --promote-to Code2 --json
   deployer doctor --elb shop --ports 80:8080
   deployer history --pipeline shop --elb shop --service main/web
   deployer unfence --elb shop
+  deployer approve --pipeline shop-release
   deployer close-flip --elb shop
   deployer roll deploy --cluster main --service web --image $ECR_REPO:$TAG
   deployer notify slack --result result.json
@@ -28,7 +30,11 @@ Environment:
   EXECUTION_ID                       the pipeline execution (--execution)
   ECS_CLUSTER                        where services are looked for (--cluster)
   CODEBUILD_SRC_DIR_BuildOutput      the folder with build.json
+  STACKS, REPOSITORY                 the sides as stacks (--stacks, --repository)
+  KEEP_MINUTES, URGENT               how long the version before is kept (--keep, --urgent)
+  PIPELINE                           the pipeline whose approval is shown or answered (--pipeline)
   CALL_TIMEOUT_MS                    how long one try of one AWS call may take (3000)
+  SETTLE_SECONDS                     how long flips under way are waited for (--settle)
   DATA_PLANE_SECONDS                 how old the last flip must be before a side is given away (120; less can lose requests)
   AWS_REGION, AWS_PROFILE, ...       credentials and Region, as for every AWS tool
 

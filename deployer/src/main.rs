@@ -20,6 +20,7 @@ mod verbs;
 use std::process::ExitCode;
 
 use args::{Asked, Verb};
+use verbs::approval::{self, Decision};
 use verbs::{build, close_flip, completions, doctor, history, notify, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,6 +34,8 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::Plan(args)) => plan::run(args).await,
         Asked::Verb(Verb::Doctor(args)) => doctor::run(args).await,
         Asked::Verb(Verb::Unfence(args)) => unfence::run(args).await,
+        Asked::Verb(Verb::Approve(args)) => approval::run(args, Decision::Approve).await,
+        Asked::Verb(Verb::Reject(args)) => approval::run(args, Decision::Reject).await,
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
         Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
         Asked::Verb(Verb::Notify(args)) => notify::run(args).await,

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::verbs::build::stacks::refusal::StackRefusal;
+
 /// Why nothing was written. Exit code 3.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
@@ -129,6 +131,9 @@ pub enum Refused {
         /// What its tag says now.
         now: String,
     },
+    /// A side that is a stack, or its new template.
+    #[error(transparent)]
+    Stack(#[from] StackRefusal),
     /// Between the two looks something moved.
     #[error(
         "{what} while the deployer waited: a flip or another build came between. build.json was left as it was; run it \

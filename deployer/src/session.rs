@@ -6,6 +6,8 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use blue_green::aws::call::Caller;
+use blue_green::aws::cloudformation;
+use blue_green::aws::codepipeline::approvals::Approvals;
 use blue_green::aws::ec2::read::{Ingress, ingress};
 use blue_green::aws::ecs;
 use blue_green::aws::ecs::running::Ecs;
@@ -103,6 +105,18 @@ impl Session {
     #[must_use]
     pub fn ecs(&self) -> Ecs {
         Ecs::new(self.ecs.clone(), self.caller(self.timeout))
+    }
+
+    /// Reads stacks; its time begins now.
+    #[must_use]
+    pub fn stacks(&self) -> cloudformation::read::Reader {
+        cloudformation::read::Reader::new(&self.config, self.caller(self.timeout))
+    }
+
+    /// The approvals of a pipeline; its time begins now.
+    #[must_use]
+    pub fn approvals(&self, pipeline: &str) -> Approvals {
+        Approvals::new(self.json(), self.caller(self.timeout), pipeline)
     }
 
     /// Writes tags; its time begins now.

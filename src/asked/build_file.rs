@@ -11,6 +11,8 @@ use crate::asked::parameters::is_image_tag;
 
 /// The key of the new image tag.
 pub const TAG: &str = "tag";
+/// The keys of both sides' image tags: the Identifiers of their groups.
+pub const IDENTIFIERS: [&str; 2] = ["Code1", "Code2"];
 
 /// A build.json that was read and holds a legal `tag`.
 #[derive(Clone, Debug)]

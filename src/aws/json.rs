@@ -1,63 +1,47 @@
 //! Calls of AWS's JSON protocols whose answers are kept whole: a typed answer loses the fields that this SDK does not know yet,
 //! and a task definition that is registered again must lose none.
-//!
-//! One operation on the layers that every client of the SDK is made of (orchestrator, SigV4, time-outs), with the settings of the
-//! other clients. So no crate is needed for a service of which two calls are made.
 
 use aws_config::SdkConfig;
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::error::ErrorMetadata;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SigningName;
-use aws_types::region::{Region, SigningRegion};
-use aws_types::service_config::ServiceConfigKey;
+use aws_types::region::Region;
 use serde_json::Value;
 
 use super::call::Caller;
 use super::failure::AwsFailure;
+use super::wire;
 
-/// A service that speaks a JSON protocol (service models: endpointPrefix, signingName, serviceId, targetPrefix, jsonVersion).
+/// A service that speaks a JSON protocol.
 #[derive(Debug)]
 pub struct Service {
-    /// What its host begins with.
-    pub host: &'static str,
-    /// Its name in signatures.
-    pub signing: &'static str,
-    /// Its id, which its own endpoint variable is named after: `AWS_ENDPOINT_URL_ID`.
-    pub id: &'static str,
-    /// What its operations begin with.
-    pub target: &'static str,
+    /// Where it is, and what it is called.
+    wire: wire::Service,
+    /// What its operations begin with (service models: targetPrefix).
+    target: &'static str,
+}
+
+impl Service {
+    const fn new(host: &'static str, signing: &'static str, id: &'static str, target: &'static str) -> Self {
+        Self { wire: wire::Service { host, signing, id }, target }
+    }
 }
 
 /// Amazon ECS.
-pub const ECS: Service = Service { host: "ecs", signing: "ecs", id: "ECS", target: "AmazonEC2ContainerServiceV20141113" };
-/// AWS CodePipeline.
-pub const CODEPIPELINE: Service =
-    Service { host: "codepipeline", signing: "codepipeline", id: "CodePipeline", target: "CodePipeline_20150709" };
+pub const ECS: Service = Service::new("ecs", "ecs", "ECS", "AmazonEC2ContainerServiceV20141113");
 /// Amazon ECR.
-pub const ECR: Service = Service { host: "api.ecr", signing: "ecr", id: "ECR", target: "AmazonEC2ContainerRegistry_V20150921" };
+pub const ECR: Service = Service::new("api.ecr", "ecr", "ECR", "AmazonEC2ContainerRegistry_V20150921");
 /// Amazon CloudWatch Logs.
-pub const LOGS: Service = Service { host: "logs", signing: "logs", id: "CloudWatch Logs", target: "Logs_20140328" };
+pub const LOGS: Service = Service::new("logs", "logs", "CloudWatch Logs", "Logs_20140328");
+/// AWS CodePipeline.
+pub const CODEPIPELINE: Service = Service::new("codepipeline", "codepipeline", "CodePipeline", "CodePipeline_20150709");
 /// Application Auto Scaling.
-pub const SCALING: Service = Service {
-    host: "application-autoscaling",
-    signing: "application-autoscaling",
-    id: "Application Auto Scaling",
-    target: "AnyScaleFrontendService",
-};
+pub const SCALING: Service =
+    Service::new("application-autoscaling", "application-autoscaling", "Application Auto Scaling", "AnyScaleFrontendService");
 
 /// Amazon EventBridge Scheduler, whose protocol is REST.
-pub const SCHEDULER: Service = Service { host: "scheduler", signing: "scheduler", id: "Scheduler", target: "" };
+pub const SCHEDULER: Service = Service::new("scheduler", "scheduler", "Scheduler", "");
 
 /// What a call says. It may hold environment values: what is printed of it for debugging is its size.
 struct Parameters(String);
@@ -137,52 +121,10 @@ impl Json {
         how: How,
         body: String,
     ) -> Result<Value, AwsFailure> {
-        let operation = Operation::builder()
-            .service_name(service.id)
-            .operation_name(operation_of(action))
-            .endpoint_url(&self.endpoint(service))
-            .no_retry()
-            .timeout_config(self.config.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled))
-            .runtime_plugin(self.settings(service))
-            .serializer(move |parameters: Parameters| request(&how, parameters))
-            .deserializer(answer);
-        let operation = match self.config.behavior_version() {
-            Some(version) => operation.behavior_version(version).build(),
-            None => operation.build(),
-        };
+        let operation = service.wire.operation(&self.config, operation_of(action));
+        let operation = operation.serializer(move |parameters: Parameters| request(&how, parameters));
+        let operation = operation.deserializer(answer).build();
         caller.call(action, resource, || operation.invoke(Parameters(body.clone()))).await
-    }
-
-    /// `AWS_ENDPOINT_URL_ID`, `AWS_ENDPOINT_URL`, or where the service is in this Region.
-    fn endpoint(&self, service: &Service) -> String {
-        let key = ServiceConfigKey::builder().service_id(service.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
-        let own = self.config.service_config().zip(key).and_then(|(config, key)| config.load_config(key));
-        let region = self.region();
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        own.or_else(|| self.config.endpoint_url().map(str::to_owned))
-            .unwrap_or_else(|| format!("https://{}.{region}.{suffix}", service.host))
-    }
-
-    /// Signs with the credentials, the Region and the HTTP client of the other clients.
-    fn settings(&self, service: &'static Service) -> StaticRuntimePlugin {
-        let mut layer = Layer::new(service.id);
-        layer.store_put(SigningName::from_static(service.signing));
-        layer.store_put(AuthSchemeOptionResolverParams::new(()));
-        layer.store_put(SigV4OperationSigningConfig { signing_options: SigningOptions::default(), ..Default::default() });
-        if let Some(region) = self.config.region() {
-            layer.store_put(SigningRegion::from(region.clone()));
-        }
-        let mut components = RuntimeComponentsBuilder::new(service.id);
-        let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(schemes)));
-        components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
-        if let Some(credentials) = self.config.credentials_provider() {
-            components.set_identity_resolver(SCHEME_ID, credentials);
-        }
-        if let Some(client) = self.config.http_client() {
-            components.set_http_client(Some(client));
-        }
-        StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
     }
 }
 

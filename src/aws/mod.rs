@@ -1,6 +1,7 @@
 //! All of the I/O, by service; what reads and what writes are files, and types, of their own.
 
 pub mod call;
+pub mod cloudformation;
 pub mod codepipeline;
 pub mod ec2;
 pub mod ecs;
@@ -8,8 +9,10 @@ pub mod elb;
 pub mod failure;
 pub mod history;
 pub mod json;
+mod query;
 pub mod scaling;
 pub mod scheduler;
+pub mod wire;
 
 use std::time::Duration;
 

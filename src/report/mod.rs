@@ -1,5 +1,6 @@
 //! What people and the pipeline read at the end: who is live, what runs there, what was done.
 
+pub mod brief;
 pub mod foresee;
 pub mod not_made;
 pub mod states;
@@ -49,6 +50,8 @@ pub struct Report {
     pub changed: bool,
     /// What happened, in sentences.
     pub summary: String,
+    /// What an approver reads: the difference, in at most 900 characters.
+    pub brief: String,
 }
 
 impl Report {
@@ -67,6 +70,7 @@ impl Report {
             test_image: images(&test),
             changed,
             summary: clip(summary, SUMMARY_LIMIT),
+            brief: clip(summary, brief::LIMIT),
         }
     }
 
@@ -80,6 +84,7 @@ impl Report {
             ("TestImage", self.test_image.clone()),
             ("Changed", self.changed.to_string()),
             ("Summary", self.summary.clone()),
+            ("Brief", self.brief.clone()),
         ])
     }
 }

@@ -12,4 +12,5 @@ mod policy;
 mod readme;
 mod roll;
 mod secrets;
+mod stacks;
 mod stories;

@@ -1,5 +1,6 @@
 //! What the deployer does, a file or a folder a verb.
 
+pub mod approval;
 pub mod build;
 pub mod close_flip;
 pub mod completions;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use blue_green::plan::Write;
 use blue_green::plan::labels::{self, Running};
 use blue_green::release::fence::BUILD;
+use blue_green::report::brief::brief;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
 use blue_green::report::would::{Would, would_flip};
@@ -102,7 +103,8 @@ fn would(
         Some(false) | None => Sides { live: would.sides().test, test: would.sides().live },
     };
     let sides: Vec<Sides> = would.iter().map(now).collect();
-    Ok(Report::new(asker.flip.as_str(), topology, &sides, false, &sentences.join(" ")))
+    let report = Report::new(asker.flip.as_str(), topology, &sides, false, &sentences.join(" "));
+    Ok(Report { brief: brief(topology, &would), ..report })
 }
 
 /// What runs behind every group that has a `Service` tag.

@@ -31,13 +31,24 @@ def main():
     from hypercorn.config import Config
     from ministack.app import app
 
-    import load_balancers
+    import ministack.app
+    import ministack.core.router
+
+    import connections
     import definitions
     import deployments
+    import kept
+    import load_balancers
+    import service_stacks
+    import summaries
 
     load_balancers.install()
     deployments.install()
     definitions.install()
+    kept.install()
+    connections.install(ministack.app, ministack.core.router)
+    service_stacks.install()
+    summaries.install()
     threading.Thread(target=end_with_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

@@ -4,12 +4,13 @@
 //! here it is `InvalidJobStateException`, and `JobNotFoundException` for a job that never was.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::codepipeline::{self, CodePipeline};
 use crate::gateway::{ServiceError, lock};
 use crate::pipeline::Past;
 
@@ -28,6 +29,17 @@ struct Inner {
     region: String,
     jobs: Mutex<HashMap<String, Job>>,
     past: Past,
+    /// Plays the pipelines of the account, where somebody does.
+    pipelines: OnceLock<Pipelines>,
+}
+
+/// Shown by name only.
+struct Pipelines(codepipeline::Held);
+
+impl std::fmt::Debug for Pipelines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pipelines")
+    }
 }
 
 #[derive(Debug)]
@@ -109,12 +121,9 @@ impl Jobs {
 
     /// The jobs of an account (12 digits) and region: none yet.
     pub fn new(account: &str, region: &str) -> Self {
-        Self(Arc::new(Inner {
-            account: account.to_owned(),
-            region: region.to_owned(),
-            jobs: Mutex::default(),
-            past: Past::default(),
-        }))
+        let (account, region) = (account.to_owned(), region.to_owned());
+        let (jobs, past, pipelines) = (Mutex::default(), Past::default(), OnceLock::new());
+        Self(Arc::new(Inner { account, region, jobs, past, pipelines }))
     }
 
     /// A job of the action that invokes the function with these UserParameters. Returns its id.
@@ -155,9 +164,24 @@ impl Jobs {
         lock(&self.0.jobs).get(job).map(read)
     }
 
-    /// Answers a call of the CodePipeline API.
-    pub(crate) fn answer(&self, action: &str, body: &Value) -> Result<Value, ServiceError> {
-        if let Some(answer) = self.0.past.answer(action, body) {
+    /// Has the account's pipelines played.
+    pub(crate) fn play_pipelines(&self, pipelines: codepipeline::Held) {
+        // The first one plays them: an account has one CodePipeline.
+        let _ = self.0.pipelines.set(Pipelines(pipelines));
+    }
+
+    /// Who plays the account's pipelines.
+    pub(crate) fn pipelines(&self) -> Option<CodePipeline> {
+        CodePipeline::held(&self.0.pipelines.get()?.0)
+    }
+
+    /// Answers a call of the CodePipeline API. `caller` is the role and session that makes it.
+    pub(crate) fn answer(&self, action: &str, caller: &str, body: &Value) -> Result<Value, ServiceError> {
+        let played = match self.pipelines() {
+            Some(pipelines) => pipelines.answer(action, caller, body),
+            None => self.0.past.answer(action, body),
+        };
+        if let Some(answer) = played {
             return answer;
         }
         let read = match action {

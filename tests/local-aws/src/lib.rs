@@ -6,10 +6,12 @@
 //! runs a release through all of them, and [`demo`] tells it to a person.
 
 pub mod app;
+pub mod codepipeline;
 mod connections;
 pub mod demo;
 pub mod ecs;
 pub mod gateway;
+pub mod installation;
 pub mod jobs;
 pub mod lambda;
 pub mod load;

@@ -111,6 +111,17 @@ pub fn install(progress: impl Fn(&str)) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Installs tools of `bin/.tools` where they are not there yet, and returns the folder with their commands.
+///
+/// # Errors
+/// Where Python 3 is missing or a package cannot be installed.
+pub fn tools(name: &str) -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let output = Command::new(root.join("bin/.tools")).arg(name).output().context("bin/.tools did not start")?;
+    ensure!(output.status.success(), "bin/.tools {name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}
+
 /// Where Cargo builds: what the local AWS installs lies beside it.
 pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)

@@ -53,13 +53,9 @@ fn a_function_killed_mid_flip_gets_its_event_again_and_finishes() {
     let ended = Played::start(&[], "\n\nk\n\ns\n\nq\n").end(WITHIN);
     assert_eq!(ended.code, Some(0), "{}", ended.text);
     let (_, killed) = ended.text.split_once("Killed as soon as").unwrap();
-    for expected in [
-        "answers 1.1",
-        "deployer status --elb shop",
-        "in 2 deliveries",
-        "of 4 rules",
-        "Code2 (target group shop-code2, image 1.1) is live",
-    ] {
+    for expected in
+        ["answers 1.1", "deployer status --elb shop", "in 2 deliveries", "of 2 rules", "Code2 (target group shop-load-balancer-"]
+    {
         assert!(killed.contains(expected), "{expected:?} not in {killed}");
     }
     assert_eq!(ended.text.matches("requests failed                        ┆ 0").count(), 3, "{}", ended.text);

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use blue_green::asked::build_file::IDENTIFIERS;
 use blue_green::asked::parameters::is_image_tag;
 use blue_green::plan::labels::Running;
 use blue_green::seen::group::{IDENTIFIER, IMAGE, TargetGroup};
 
 use super::sides::Sides;
+use super::stacks::Stacks;
+use super::stacks::refusal::StackRefusal;
 use crate::fix;
 use crate::refused::Refused;
-
-/// The Identifiers that build.json has keys for.
-pub const IDENTIFIERS: [&str; 2] = ["Code1", "Code2"];
 
 /// The two entries of build.json, and what a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +27,57 @@ pub struct Codes {
 /// Decides both entries.
 ///
 /// `running` is what ECS says, by the group's ARN. `new` is the image tag that goes to the test side; without one (a
-/// retry after this execution's own flip) the test side keeps what it has.
+/// retry after this execution's own flip) the test side keeps what it has. Where the sides are stacks, a stack's `Tag` is what
+/// its side has.
 ///
 /// # Errors
 /// Where a tag is missing and nothing else tells what belongs there, and with `strict` where ECS contradicts a tag.
-pub fn codes(sides: &Sides<'_>, running: &BTreeMap<String, Running>, new: Option<&str>, strict: bool) -> Result<Codes, Refused> {
+pub fn codes(
+    sides: &Sides<'_>,
+    running: &BTreeMap<String, Running>,
+    stacks: Option<&Stacks>,
+    new: Option<&str>,
+    strict: bool,
+) -> Result<Codes, Refused> {
     let [live, test] = distinct(sides)?;
     let mut warnings = Vec::new();
-    let live_image = kept(sides.live, "live", running.get(&sides.live.arn), strict, &mut warnings)?;
+    let mut keep = |group: &TargetGroup, side, role| match stacks {
+        Some(stacks) => deployed(group, stacks.tag(side)?, running.get(&group.arn), strict, &mut warnings),
+        None => kept(group, role, running.get(&group.arn), strict, &mut warnings),
+    };
+    let live_image = keep(sides.live, live, "live")?;
     let test_image = match new {
         Some(tag) => tag.to_owned(),
-        None => kept(sides.test, "test", running.get(&sides.test.arn), strict, &mut warnings)?,
+        None => keep(sides.test, test, "test")?,
     };
     Ok(Codes { live: (live, live_image), test: (test, test_image), warnings })
+}
+
+/// The image tag of a side that is a stack: the stack's. The group's `Image` tag and ECS, where it is certain, confirm it.
+fn deployed(
+    group: &TargetGroup,
+    tag: &str,
+    running: Option<&Running>,
+    strict: bool,
+    warnings: &mut Vec<String>,
+) -> Result<String, Refused> {
+    let label = group.image().filter(|image| *image != tag).map(|image| {
+        let other = format!("the Image tag of {} says {image}", group.name);
+        (other, format!("Where the stack is right, set the tag: `{}`", fix::tag(&group.arn, IMAGE, tag)))
+    });
+    let certain = running.filter(|running| running.settled.is_some() && running.tag.as_deref() != Some(tag));
+    let runs = certain.map(|running| {
+        let other = format!("its service {} runs {}", running.service, running.image);
+        (other, "Somebody changed the service past its stack: bring the two in line".to_owned())
+    });
+    for (other, fix) in [label, runs].into_iter().flatten() {
+        let differs = StackRefusal::Differs { side: group.short().to_owned(), tag: tag.to_owned(), other, fix };
+        if strict {
+            return Err(differs.into());
+        }
+        warnings.push(differs.to_string());
+    }
+    Ok(tag.to_owned())
 }
 
 /// The Identifiers of two groups.
@@ -56,7 +94,11 @@ pub fn identifiers(groups: [&TargetGroup; 2]) -> Result<[&'static str; 2], [&'st
     }
 }
 
-fn distinct(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
+/// The Identifiers of the live and the test side.
+///
+/// # Errors
+/// Where they are not Code1 on one and Code2 on the other, with the commands that set them.
+pub fn distinct(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
     let groups = [sides.live, sides.test];
     identifiers(groups).map_err(|wanted| {
         let wrong = groups.iter().zip(wanted).filter(|(group, wanted)| group.identifier() != Some(*wanted));

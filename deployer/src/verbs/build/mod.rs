@@ -6,11 +6,12 @@ pub mod codes;
 mod hold;
 mod replace;
 mod sides;
+pub mod stacks;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use blue_green::asked::build_file::BuildFile;
+use blue_green::asked::build_file::{BuildFile, IDENTIFIERS};
 use blue_green::aws::elb::read::ReadError;
 use blue_green::release::fence::Fence as Mark;
 use blue_green::release::times::DATA_PLANE;
@@ -18,9 +19,10 @@ use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
 
-use self::codes::{Codes, IDENTIFIERS, codes};
+use self::codes::{Codes, codes, distinct};
 use self::replace::replace;
 use self::sides::{Choice, Sides, sides};
+use self::stacks::{Promote, Stacks};
 use crate::args::{BuildArgs, Execution};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -51,17 +53,29 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         ));
     }
     let mut interrupts = Interrupts::listen()?;
-    let job = Job { args, file, output: args.output.clone().unwrap_or_else(|| input.clone()), input, shortest };
+    let output = args.output.clone().unwrap_or_else(|| input.clone());
+    let mut job = Job { args, file, output, input, shortest, stacks: None };
     let session = Session::open(args.target.timeout).await?;
     let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
     match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
-        Ok(topology) => job.next(&session, &topology, &mut interrupts).await,
-        Err(ReadError::Setup(SetupError::NoLoadBalancer { name, region })) => {
+        Ok(topology) => match &args.stacks.name {
+            Some(name) => {
+                let keep = args.stacks.keep(job.shortest);
+                let waited = stacks::wait(&session, topology, keep, |now| job.sides(now), job.execution(), &mut interrupts);
+                let topology = waited.await?;
+                let stacks = Stacks::read(&session, name, &args.stacks, &job.input);
+                job.stacks = Some(interrupts.unless(stacks).await?);
+                job.next(&session, &topology, &mut interrupts).await
+            }
+            None => job.next(&session, &topology, &mut interrupts).await,
+        },
+        // Where the sides are stacks, the load balancer is there before them: a name that is not there is a wrong one.
+        Err(ReadError::Setup(SetupError::NoLoadBalancer { name, region })) if args.stacks.name.is_none() => {
             output::step(&format!(
                 "no load balancer is named {name} in {region}: this is the first deployment, both sides get the new tag"
             ));
             let tag = job.file.tag();
-            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)))?;
+            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)), &IDENTIFIERS, IDENTIFIERS[0])?;
             output::print(&format_args!("Code1 and Code2 get {tag}: wrote {}\n", job.output.display()))?;
             Ok(Exit::Done)
         }
@@ -81,23 +95,28 @@ struct Job<'a> {
     output: PathBuf,
     /// How old the last flip must be before its retired side is given away.
     shortest: Duration,
+    /// Where the sides are stacks.
+    stacks: Option<Stacks>,
 }
 
 impl Job<'_> {
     /// Every deployment but the first.
     async fn next(&self, session: &Session, topology: &Topology, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
         let seen = self.sides(topology)?;
+        if self.stacks.as_ref().is_some_and(Stacks::are_new) {
+            return self.first(&seen);
+        }
         let retry = self.execution().is_some_and(|execution| seen.were_flipped_by(execution));
         let new = (!retry).then(|| self.file.tag());
         let asked = if retry { vec![seen.live, seen.test] } else { vec![seen.live] };
         let ecs = session.ecs();
         let running = interrupts.unless(ecs.behind(&asked, self.args.cluster.name())).await?;
-        let codes = codes(&seen, &running, new, self.args.strict)?;
+        let codes = codes(&seen, &running, self.stacks.as_ref(), new, self.args.strict)?;
         codes.warnings.iter().for_each(|warning| output::warn(warning));
         match self.execution() {
             _ if retry => {
                 output::step("the live side was made live by this very execution: neither image tag changes");
-                self.write_codes(&codes)?;
+                self.write_codes(&codes, true)?;
             }
             Some(execution) => self.fenced(session, topology, &seen, execution, &codes, interrupts).await?,
             None => self.unfenced(session, topology, &seen, &codes, interrupts).await?,
@@ -131,7 +150,7 @@ impl Job<'_> {
             output::step(&format!("{} is fenced; waiting {} s: {why}", seen.test.describe(), time.as_secs()));
             let fresh = self.look_after(session, topology, time, interrupts).await?;
             self.unmoved(seen, Some(&fence), &fresh)?;
-            self.write_codes(codes)
+            self.write_codes(codes, false)
         };
         let result = work.await;
         if result.is_err() {
@@ -166,7 +185,7 @@ impl Job<'_> {
             let fresh = self.look_after(session, topology, time, interrupts).await?;
             self.unmoved(seen, None, &fresh)?;
         }
-        self.write_codes(codes)
+        self.write_codes(codes, false)
     }
 
     async fn look_after(
@@ -223,14 +242,38 @@ impl Job<'_> {
         Execution::id(self.args.execution.as_ref())
     }
 
-    fn write_codes(&self, codes: &Codes) -> Result<(), Failure> {
-        let mut both = [(codes.live.0, codes.live.1.as_str()), (codes.test.0, codes.test.1.as_str())];
-        both.sort_unstable();
-        self.write(&both)
+    /// The first deployment of sides that are stacks: there is no version yet that could be kept.
+    fn first(&self, seen: &Sides<'_>) -> Result<Exit, Failure> {
+        let [live, test] = distinct(seen)?;
+        let tag = self.file.tag();
+        output::step("neither side's stack is there: this is the first deployment, both sides get the new tag");
+        self.write(&[(live, tag), (test, tag)], &IDENTIFIERS, live)?;
+        output::print(&format_args!("{live} (live) and {test} (test) get {tag}: wrote {}\n", self.output.display()))?;
+        Ok(Exit::Done)
     }
 
-    fn write(&self, codes: &[(&str, &str)]) -> Result<(), Failure> {
-        let written = replace(&self.output, self.file.with_codes(codes).as_bytes(), Path::new(&self.input));
-        written.map_err(|source| Failure::Unwritable { path: self.output.clone(), source })
+    /// Writes what was decided. What is to be promoted is the test side, or after this execution's own flip the live one.
+    fn write_codes(&self, codes: &Codes, retry: bool) -> Result<(), Failure> {
+        let mut both = [(codes.live.0, codes.live.1.as_str()), (codes.test.0, codes.test.1.as_str())];
+        both.sort_unstable();
+        if retry { self.write(&both, &[], codes.live.0) } else { self.write(&both, &[codes.test.0], codes.test.0) }
+    }
+
+    /// Writes the image tags by side. `new` are the sides that get a new version, `promote` is the one to make live.
+    fn write(&self, codes: &[(&str, &str)], new: &[&str], promote: &str) -> Result<(), Failure> {
+        let like = Path::new(&self.input);
+        let unwritable = |path: &Path, source| Failure::Unwritable { path: path.to_owned(), source };
+        if let Some(stacks) = &self.stacks {
+            let folder = self.output.parent().unwrap_or(Path::new(""));
+            stacks.write(folder, codes, new).map_err(|(path, source)| unwritable(&path, source))?;
+        }
+        let execution = self.execution().zip(self.args.stacks.env_file.as_ref());
+        let image = codes.iter().find(|(side, _)| *side == promote).map(|(_, image)| *image);
+        if let (Some((execution, path)), Some(image)) = (execution, image) {
+            let promote = Promote { execution, to: promote, image };
+            promote.write(path, like).map_err(|source| unwritable(path, source))?;
+        }
+        let written = replace(&self.output, self.file.with_codes(codes).as_bytes(), like);
+        written.map_err(|source| unwritable(&self.output, source))
     }
 }

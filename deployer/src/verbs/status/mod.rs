@@ -6,8 +6,8 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use blue_green::aws::codepipeline::approvals::Waiting;
 use blue_green::plan::labels::Running;
-
 use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
 use blue_green::seen::twins::PortRule;
@@ -15,30 +15,38 @@ use serde::Serialize;
 
 use self::records::{LastFlip, Records};
 use self::version::{Fenced, Role, Version, sides, table, version};
-use crate::args::ShowArgs;
+use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::session::Session;
+use crate::verbs::approval;
 use crate::verbs::doctor::{Finding, Severity, groups, listeners};
 
 /// Reads a load balancer and shows it.
 ///
 /// # Errors
 /// A [`Failure`] where it cannot be read, or has nothing that could be flipped.
-pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+pub async fn run(args: &StatusArgs) -> Result<Exit, Failure> {
+    let StatusArgs { show: args, pipeline } = args;
     let session = Session::open(args.target.timeout).await?;
     let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
     let survey = survey(&topology, &args.target.ports.0)?;
     let groups: Vec<_> = topology.groups.values().collect();
     let running = session.ecs().behind(&groups, args.cluster.name()).await?;
     let (found, _) = listeners::examine(&topology, &args.target.ports.0);
-    let status = Status::new(&topology, &survey, &running, found);
+    let mut status = Status::new(&topology, &survey, &running, found);
+    if let Some(pipeline) = pipeline {
+        status.approval = session.approvals(pipeline).waiting().await?;
+    }
     if args.json {
         output::json(&status)?;
     } else {
         output::print(&status)?;
+        if let (Some(pipeline), Some(waiting)) = (pipeline, &status.approval) {
+            output::print(&format_args!("\n{}\n", approval::described(pipeline, waiting)))?;
+        }
         status.warn();
     }
     Ok(Exit::Done)
@@ -56,6 +64,9 @@ struct Status {
     records: Vec<Records>,
     warnings: Vec<Finding>,
     notes: Vec<String>,
+    /// The approval that waits in the pipeline that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Waiting>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,6 +88,7 @@ impl Status {
             records: Vec::new(),
             warnings: found.into_iter().filter(|finding| finding.severity != Severity::Notes).collect(),
             notes: survey.untouched.clone(),
+            approval: None,
         };
         let mut unpaired: BTreeSet<&String> = topology.groups.keys().collect();
         for pair in survey.pairs.keys() {

@@ -18,7 +18,7 @@ const REDELIVERY: Duration = Duration::from_secs(60);
 
 /// Has the Lambda killed as soon as its first write has taken effect, before it gets the answer.
 pub(super) fn kill_at_first_write(pipeline: &Pipeline) {
-    let first_write = At::Action("ModifyListener".to_owned(), 1);
+    let first_write = At::Action("ModifyRule".to_owned(), 1);
     pipeline.world.gateway.inject(Fault::once(first_write, FaultKind::KillAfter));
 }
 

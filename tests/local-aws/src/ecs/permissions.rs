@@ -33,7 +33,7 @@ pub(crate) fn resources(request: &Request) -> Vec<String> {
             let group = Some(text("GroupName")).filter(|group| !group.is_empty()).unwrap_or_else(|| "default".to_owned());
             vec![arn("scheduler", format!("schedule/{group}/{}", text("Name")))]
         }
-        ("ecr", "DescribeImages") => {
+        ("ecr", action) if action != "GetAuthorizationToken" => {
             let account = Some(text("registryId")).filter(|id| !id.is_empty()).unwrap_or(request.caller.account.clone());
             vec![format!("arn:aws:ecr:{}:{account}:repository/{}", request.region, text("repositoryName"))]
         }

@@ -12,16 +12,18 @@ mod request;
 mod rest;
 mod rounds;
 mod serve;
+mod stacks;
 mod stale;
 pub(crate) mod tags;
 mod throttle;
 mod upstream;
 mod xml;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anyhow::Result;
 use tokio::net::TcpListener;
@@ -89,6 +91,10 @@ struct Inner {
     /// ECS throttles registrations always.
     registrations: Registrations,
     kills: Mutex<HashMap<String, Kill>>,
+    /// The services that were ever seen, by cluster and name: stacks make and delete them.
+    services: Mutex<BTreeSet<(String, String)>>,
+    /// When it was looked for them.
+    looked: Mutex<Option<Instant>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
@@ -114,6 +120,8 @@ impl Gateway {
             throttle: Mutex::default(),
             registrations: Registrations::default(),
             kills: Mutex::default(),
+            services: Mutex::default(),
+            looked: Mutex::default(),
             policies: Mutex::default(),
             under_way: watch::Sender::new(0),
         });

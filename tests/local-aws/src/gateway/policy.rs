@@ -142,7 +142,10 @@ fn resources(request: &Request) -> Vec<String> {
         ("elasticloadbalancing", "ModifyListener") => owned(request.query("ListenerArn")),
         ("elasticloadbalancing", "ModifyRule") => owned(request.query("RuleArn")),
         ("ecs", "DescribeServices") => services(request),
-        ("codepipeline", "ListActionExecutions" | "ListPipelineExecutions") => pipeline(request),
+        ("codepipeline", action) if !action.starts_with("PutJob") => pipelines(request),
+        ("cloudformation", _) => stacks(request),
+        ("codeconnections", _) => owned(request.json("ConnectionArn").and_then(|arn| arn.as_str())),
+        ("iam", "CreateServiceLinkedRole") => service_linked_role(request),
         ("ecs" | "ecr" | "logs" | "scheduler", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],
     };
@@ -150,14 +153,30 @@ fn resources(request: &Request) -> Vec<String> {
     if named.is_empty() { vec!["*".to_owned()] } else { named }
 }
 
-fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    texts.into_iter().map(str::to_owned).collect()
+/// A stack is named, or given by its ARN, which ends in an id of its own.
+fn stacks(request: &Request) -> Vec<String> {
+    let arn = |name: &str| match name.starts_with("arn:") {
+        true => name.to_owned(),
+        false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
+    };
+    request.query("StackName").map(arn).into_iter().collect()
 }
 
-/// The ARN of the pipeline that a list is of.
-fn pipeline(request: &Request) -> Vec<String> {
-    let name = request.json("pipelineName").and_then(|name| name.as_str());
-    name.map(|name| format!("arn:aws:codepipeline:{}:{}:{name}", request.region, request.caller.account)).into_iter().collect()
+fn service_linked_role(request: &Request) -> Vec<String> {
+    let arn = |service| format!("arn:aws:iam::{}:role/aws-service-role/{service}/AWSServiceRole", request.caller.account);
+    request.query("AWSServiceName").map(arn).into_iter().collect()
+}
+
+/// A pipeline, or one of its actions where an approval is answered (service authorization reference, "AWS CodePipeline").
+fn pipelines(request: &Request) -> Vec<String> {
+    let text = |name: &str| request.json(name).and_then(|value| value.as_str()).unwrap_or_default();
+    let names = ["name", "pipelineName", "stageName", "actionName"].map(text);
+    let parts: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    vec![format!("arn:aws:codepipeline:{}:{}:{}", request.region, request.caller.account, parts.join("/"))]
+}
+
+fn owned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
 }
 
 /// The ARNs of the services that DescribeServices names, by ARN or by name.

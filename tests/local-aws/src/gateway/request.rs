@@ -64,7 +64,7 @@ impl Request {
         let role = token.next().unwrap_or_default().to_owned();
         let principal = token.next().map_or_else(|| role.clone(), |session| format!("{role}/{session}"));
         let caller = Caller { account: part(0), role, principal };
-        let (action, parameters) = if let Some((_, action)) = header("x-amz-target").split_once('.') {
+        let (action, parameters) = if let Some((_, action)) = header("x-amz-target").rsplit_once('.') {
             let body = serde_json::from_slice(body).unwrap_or(Value::Null);
             (action.to_owned(), Parameters::Json(body))
         } else if header("content-type").starts_with("application/x-www-form-urlencoded") {

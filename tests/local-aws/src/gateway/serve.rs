@@ -23,8 +23,8 @@ use tokio::net::TcpStream;
 use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
 use super::log::{Call, lock};
-use super::request::Request;
-use super::{Inner, health, limits, paging, policy, tags, xml};
+use super::request::{Parameters, Request};
+use super::{Inner, health, limits, paging, policy, stacks, tags, xml};
 
 /// What the caller gets.
 enum Outcome {
@@ -151,9 +151,12 @@ impl Inner {
         if let Some(error) = limits::refusal(request) {
             return error.answer(request);
         }
+        if let Some(answer) = stacks::invocation(&self.backends.jobs, parts, &body, request).await {
+            return answer;
+        }
         if request.service == "codepipeline" {
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            return match self.backends.jobs.answer(&request.action, &body) {
+            return match self.backends.jobs.answer(&request.action, &request.caller.principal, &body) {
                 Ok(result) => json_result(&result),
                 Err(error) => error.answer(request),
             };
@@ -189,7 +192,9 @@ impl Inner {
             self.backends.load_balancer.reload_after(&request.action).await?;
         } else if request.service == "cloudformation" {
             self.backends.load_balancer.reload().await?;
+            self.look_at_stacks(&request.caller.account).await?;
         }
+        stacks::uploaded(&self.backends.jobs, parts, request).await?;
         if request.service == "ecs" {
             self.backends.ecs.called(request);
         }
@@ -219,6 +224,10 @@ impl Inner {
     }
 
     fn denied(&self, request: &Request) -> Option<ServiceError> {
+        // Calls that are passed on unread (S3's) name no action.
+        if matches!(request.parameters, Parameters::Unread) {
+            return None;
+        }
         let policies = lock(&self.policies);
         policy::refusal(request, policies.get(&request.caller.role)?)
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::http::request::Parts;
-use hyper::{Request, Response, header};
+use hyper::{Method, Request, Response, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -35,10 +35,14 @@ impl Upstream {
         for name in [header::CONNECTION, header::EXPECT, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
             request.headers_mut().remove(name);
         }
+        // The answer to HEAD tells the length of a body that does not come.
+        let head = request.method() == Method::HEAD;
         let answer = self.client.request(request).await.context("ministack did not answer")?;
         let (mut parts, body) = answer.into_parts();
         for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
-            parts.headers.remove(name);
+            if !(head && name == header::CONTENT_LENGTH) {
+                parts.headers.remove(name);
+            }
         }
         let body = body.collect().await.context("ministack's answer broke off")?.to_bytes();
         Ok(Response::from_parts(parts, body))

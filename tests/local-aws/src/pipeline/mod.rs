@@ -1,5 +1,5 @@
 //! CodePipeline, as far as a release needs it: executions, variables that flow from action to action, and the actions
-//! themselves. Building runs the real deployer, deploying does to ECS what a stack's update would, checking and flipping
+//! themselves. Building runs the real deployer, deploying installs and updates the real templates, checking and flipping
 //! are jobs of the real Lambda. Approving is left to whoever drives it.
 
 mod build;
@@ -17,6 +17,7 @@ pub use build::Images;
 pub use execution::Execution;
 pub use invoke::{Action, CHECK, CHECK_BUILD, CHECK_ROLL_BACK, FLIP_BUILD, FLIP_CHECKED, Invoked, ROLL_BACK};
 pub use past::{Over, PIPELINE, Past};
+pub(crate) use past::{now, page};
 pub use stack::{CLUSTER, LOAD_BALANCER, Side, Stack};
 
 use crate::lambda::Lambda;
@@ -76,7 +77,7 @@ impl Pipeline {
     /// The API's, and tasks that do not become healthy.
     pub async fn deploy(&mut self, images: &Images) -> Result<Vec<Side>> {
         match &mut self.stack {
-            Some(stack) => stack.update(&self.world, images).await,
+            Some(stack) => stack.update(images).await,
             none => {
                 *none = Some(Stack::create(&self.world, images).await?);
                 Ok(Side::BOTH.to_vec())

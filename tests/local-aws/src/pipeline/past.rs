@@ -43,7 +43,7 @@ pub struct Over<'a> {
 }
 
 /// Seconds, as the JSON protocol writes times.
-fn now() -> f64 {
+pub(crate) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
@@ -84,16 +84,17 @@ impl Past {
             "ListPipelineExecutions" => ("pipelineExecutionSummaries", &lists.executions),
             _ => return None,
         };
+        let pipeline = body["pipelineName"].as_str().unwrap_or_default();
+        if pipeline != PIPELINE {
+            let text = format!("Account does not have a pipeline with name '{pipeline}'");
+            return Some(Err(ServiceError::new("PipelineNotFoundException", text)));
+        }
         Some(page(name, list, body))
     }
 }
 
-fn page(name: &str, list: &[Value], body: &Value) -> Result<Value, ServiceError> {
-    let pipeline = body["pipelineName"].as_str().unwrap_or_default();
-    if pipeline != PIPELINE {
-        let text = format!("Account does not have a pipeline with name '{pipeline}'");
-        return Err(ServiceError::new("PipelineNotFoundException", text));
-    }
+/// A page of one of the two lists, which has the newest last.
+pub(crate) fn page(name: &str, list: &[Value], body: &Value) -> Result<Value, ServiceError> {
     let size = body["maxResults"].as_u64().unwrap_or(PAGE);
     if !(1..=PAGE).contains(&size) {
         return Err(ServiceError::new("ValidationException", "maxResults must be from 1 to 100".to_owned()));

@@ -1,28 +1,27 @@
-//! The Deploy stage: what CloudFormation would do with the stack of the application. A load balancer with a default action
-//! and one rule on each port, and a service for each side; an update touches only the side whose image tag has changed.
+//! The Deploy stage: the project's own templates, installed by CloudFormation. The network and the load balancer are made once;
+//! each side is a stack of its own, and an update touches only the side whose image tag has changed.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use aws_sdk_ecs::types::{ContainerDefinition, LoadBalancer};
-use aws_sdk_elasticloadbalancingv2::types::Tag;
+use futures::future::try_join;
 
 use super::Images;
-use crate::world::{Created, Pair, Rule, World, path};
+use crate::codepipeline::{Account, StackAsked, Stacks};
+use crate::installation::template;
+use crate::world::World;
 
+/// What the stacks, the load balancer and the ECS cluster are named after.
+pub const NAME: &str = "shop";
 /// The load balancer's name.
-pub const LOAD_BALANCER: &str = "shop";
+pub const LOAD_BALANCER: &str = NAME;
 /// The ECS cluster's name.
-pub const CLUSTER: &str = "shop";
-/// Tasks of each service.
-pub const TASKS: i32 = 2;
+pub const CLUSTER: &str = NAME;
 
-/// The container that takes the traffic.
-const CONTAINER: &str = "web";
-/// The repository of the application's images.
+/// The repository of the application's images: a registry that is not of the account, whose images are pages with their tag.
 const REPOSITORY: &str = "shop";
-/// How long a service may take until its new tasks are healthy and the old ones gone.
-const ROLLED_OUT: Duration = Duration::from_secs(120);
+/// Who may reach the test port (addresses for documentation, RFC 5737): the local load balancer listens on loopback only.
+const TEST_CIDR: &str = "192.0.2.0/24";
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +36,11 @@ impl Side {
     /// Both.
     pub const BOTH: [Self; 2] = [Self::Code1, Self::Code2];
 
-    /// The name of its service and of its target group.
+    /// The name of its stack and of its service.
     pub fn service(self) -> &'static str {
         match self {
-            Self::Code1 => "shop-code1",
-            Self::Code2 => "shop-code2",
+            Self::Code1 => "shop-Code1",
+            Self::Code2 => "shop-Code2",
         }
     }
 
@@ -53,81 +52,63 @@ impl Side {
     }
 }
 
-/// A stack that was deployed.
+/// Stacks that were deployed.
 pub struct Stack {
-    created: Created,
-    /// What it was deployed with last: an update acts on the difference to that (CloudFormation user guide).
+    stacks: Stacks,
+    /// What the load balancer's stack says: the groups among it.
+    outputs: BTreeMap<String, String>,
+    /// What the sides were deployed with last.
     images: Images,
 }
 
 impl Stack {
     /// Makes everything: Code1 is live, Code2 is on the test port.
     pub(super) async fn create(world: &World, images: &Images) -> Result<Self> {
-        let pair = Pair::new(LOAD_BALANCER).images(&images.code1, &images.code2).targets(0, 0);
-        let rule = Rule::new(10, LOAD_BALANCER, [path("/api/*")]);
-        let created = world.load_balancer(LOAD_BALANCER).pair(pair).rule(rule).create().await?;
-        let stack = Self { created, images: images.clone() };
-        world.ecs().create_cluster().cluster_name(CLUSTER).send().await?;
-        // The services come last: a target group must belong to a load balancer before a service can name it.
-        for side in Side::BOTH {
-            stack.tag(world, side, "Service", &format!("{CLUSTER}/{}", side.service())).await?;
-            stack.create_service(world, side).await?;
+        let stacks = Stacks::new(Account::new(world.endpoint(), world.account().to_owned()));
+        let network = make(&stacks, "network", BTreeMap::from([("Name", NAME)])).await?;
+        let mut given = BTreeMap::from([("Name", NAME), ("TestCidr", TEST_CIDR)]);
+        for key in ["VpcId", "PublicSubnets", "TaskSubnets", "AssignPublicIp"] {
+            given.insert(key, network.get(key).with_context(|| format!("the network has no output {key}"))?);
         }
-        for side in Side::BOTH {
-            world.ecs_runner.settled(CLUSTER, side.service(), ROLLED_OUT).await?;
-        }
+        let outputs = make(&stacks, "load-balancer", given).await?;
+        let stack = Self { stacks, outputs, images: images.clone() };
+        try_join(stack.deploy("CreateStack", Side::Code1), stack.deploy("CreateStack", Side::Code2)).await?;
         Ok(stack)
     }
 
     /// Rolls out the sides whose image tag differs.
-    pub(super) async fn update(&mut self, world: &World, images: &Images) -> Result<Vec<Side>> {
+    pub(super) async fn update(&mut self, images: &Images) -> Result<Vec<Side>> {
         let differs = |side: &Side| side.image(images) != side.image(&self.images);
         let changed: Vec<Side> = Side::BOTH.into_iter().filter(differs).collect();
         self.images = images.clone();
         for side in &changed {
-            let definition = self.task_definition(world, *side).await?;
-            let update = world.ecs().update_service().cluster(CLUSTER).service(side.service());
-            update.task_definition(definition).send().await.context("UpdateService")?;
-            world.ecs_runner.settled(CLUSTER, side.service(), ROLLED_OUT).await?;
-            self.tag(world, *side, "Image", side.image(images)).await?;
+            self.deploy("UpdateStack", *side).await?;
         }
         Ok(changed)
     }
 
     /// How many targets of a side are healthy, and how many it has; those that are being taken out are none of them.
     pub fn healthy(&self, world: &World, identifier: &str) -> (usize, usize) {
-        let side = Side::BOTH.into_iter().find(|side| format!("{side:?}") == identifier);
-        let group = side.and_then(|side| self.created.groups.get(side.service()));
+        let group = self.outputs.get(&format!("TargetGroup{identifier}"));
         let mut targets = group.map(|group| world.load_balancer.health(group)).unwrap_or_default();
         targets.retain(|target| target.state != "draining");
         (targets.iter().filter(|target| target.state == "healthy").count(), targets.len())
     }
 
-    async fn create_service(&self, world: &World, side: Side) -> Result<()> {
-        let served = LoadBalancer::builder()
-            .target_group_arn(self.created.group(side.service())?)
-            .container_name(CONTAINER)
-            .container_port(80)
-            .build();
-        let create = world.ecs().create_service().cluster(CLUSTER).service_name(side.service()).desired_count(TASKS);
-        let definition = self.task_definition(world, side).await?;
-        create.load_balancers(served).task_definition(definition).send().await.context("CreateService")?;
-        Ok(())
+    async fn deploy(&self, action: &str, side: Side) -> Result<()> {
+        let identifier = format!("{side:?}");
+        let tag = side.image(&self.images);
+        let given = BTreeMap::from([("Name", NAME), ("Side", &identifier), ("Tag", tag), ("Repository", REPOSITORY)]);
+        self.stacks.make(action, side.service(), &asked(&template("service")?, given)).await.map(drop)
     }
+}
 
-    /// A revision of the side's task definition with its image.
-    async fn task_definition(&self, world: &World, side: Side) -> Result<String> {
-        let image = format!("{REPOSITORY}:{}", side.image(&self.images));
-        let container = ContainerDefinition::builder().name(CONTAINER).image(image).build();
-        let register = world.ecs().register_task_definition().family(side.service()).container_definitions(container);
-        let registered = register.send().await.context("RegisterTaskDefinition")?;
-        let arn = registered.task_definition().and_then(|definition| definition.task_definition_arn());
-        Ok(arn.context("a task definition without ARN")?.to_owned())
-    }
+/// Makes one of the stacks that stay: its outputs.
+async fn make(stacks: &Stacks, name: &str, given: BTreeMap<&str, &str>) -> Result<BTreeMap<String, String>> {
+    Ok(stacks.make("CreateStack", &format!("{NAME}-{name}"), &asked(&template(name)?, given)).await?.outputs)
+}
 
-    async fn tag(&self, world: &World, side: Side, key: &str, value: &str) -> Result<()> {
-        let tag = Tag::builder().key(key).value(value).build();
-        world.elb().add_tags().resource_arns(self.created.group(side.service())?).tags(tag).send().await.context("AddTags")?;
-        Ok(())
-    }
+fn asked<'a>(template: &'a str, given: BTreeMap<&str, &str>) -> StackAsked<'a> {
+    let parameters = given.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    StackAsked { template, parameters, role: None, capabilities: vec!["CAPABILITY_IAM".to_owned()] }
 }

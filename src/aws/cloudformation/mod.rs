@@ -1,0 +1,3 @@
+//! CloudFormation: what a stack has, and what a template declares.
+
+pub mod read;

@@ -1,0 +1,10 @@
+//! The stacks as they are installed, and the pipelines that their templates define, with real traffic.
+
+mod approvals;
+mod deployer;
+mod mutations;
+mod releases;
+mod scripts;
+mod stage;
+mod templates;
+mod traffic;
