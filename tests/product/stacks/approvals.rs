@@ -4,7 +4,7 @@ use std::process::Output;
 
 use local_aws::codepipeline::Status;
 use local_aws::installation::{Installation, PATIENCE, RELEASE};
-use local_aws::world::DEPLOYER_POLICY;
+use local_aws::world::{DEPLOYER_POLICY, HISTORY_POLICY};
 
 use super::stage::{NOTHING, rehearsed, released, tag};
 use super::traffic::Pace;
@@ -13,6 +13,10 @@ const APPROVER_POLICY: &str = include_str!("../../../cloudformation/policies/app
 
 async fn run(installation: &Installation, arguments: &[&str]) -> Output {
     installation.world.set_policies("deployer", &[DEPLOYER_POLICY, APPROVER_POLICY]).unwrap();
+    run_as_is(installation, arguments).await
+}
+
+async fn run_as_is(installation: &Installation, arguments: &[&str]) -> Output {
     let configure = |deployer: &mut tokio::process::Command| {
         deployer.args(arguments);
     };
@@ -57,6 +61,14 @@ async fn an_approval_is_read_and_answered_in_a_terminal() {
     let approved = run(&installation, &["approve", "--pipeline", RELEASE, "--yes"]).await;
     assert!(approved.status.success(), "{}", said(&approved));
     installation.succeeded(RELEASE, &other).await.unwrap();
+    // Who released is read from the pipeline. The first deployment moved no traffic, and what was rejected was never live.
+    installation.world.set_policies("deployer", &[HISTORY_POLICY]).unwrap();
+    let history = run_as_is(&installation, &["history", "--pipeline", RELEASE, "--json"]).await;
+    let releases: serde_json::Value = serde_json::from_slice(&history.stdout).expect(&said(&history));
+    let [release] = releases.as_array().unwrap().as_slice() else { panic!("{releases:#}") };
+    let shown = ["version", "replaced", "outcome", "place"].map(|key| release[key].as_str().unwrap_or_default());
+    assert_eq!(shown, [&tag(&installation, &other), &first, "live", "Code2"], "{releases:#}");
+    assert!(release["by"].is_string(), "the approver's session: {releases:#}");
     let live = super::traffic::version(&installation, 80).await;
     assert_eq!((live == tag(&installation, &other), live == first), (true, false));
 }

@@ -41,7 +41,12 @@ async fn an_account_is_installed_released_rolled_back_and_left_empty() {
 
     let dry = run(&installation, "deploy", &[&install[..], &["--dry-run"]].concat()).await;
     assert!(dry.status.success() && told(&dry).contains("shop-bucket"), "{}", told(&dry));
-    let output = run(&installation, "deploy", &install).await;
+    // A stack whose creation failed is told, and deleted only where somebody says so.
+    assert_eq!(installation.fail_to_create("network").await.unwrap(), "ROLLBACK_COMPLETE");
+    let failed = run(&installation, "deploy", &install).await;
+    assert_eq!(failed.status.code(), Some(2), "{}", told(&failed));
+    assert!(told(&failed).contains("stack shop-network is ROLLBACK_COMPLETE"), "{}", told(&failed));
+    let output = run(&installation, "deploy", &[&install[..], &["--yes"]].concat()).await;
     assert!(output.status.success(), "{}", told(&output));
     installation.pipelines.wait(PATIENCE, "the first runs are over", CodePipeline::is_idle).await.unwrap();
     let again = run(&installation, "deploy", &packages).await;
