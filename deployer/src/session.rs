@@ -16,6 +16,7 @@ use blue_green::aws::elb::read::Reader;
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::history::History;
+use blue_green::aws::iam::not_passed;
 use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
 
@@ -137,6 +138,14 @@ impl Session {
     /// An [`AwsFailure`].
     pub async fn exposure(&self, arn: &str) -> Result<Exposure, AwsFailure> {
         exposure(&self.elb, &self.caller(self.timeout), arn).await
+    }
+
+    /// Of these roles, the ones that may not be passed to ECS's tasks; and who may not.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn not_passed(&self, roles: &[&str]) -> Result<(String, Vec<String>), AwsFailure> {
+        not_passed(&self.config, &self.caller(self.timeout), roles).await
     }
 
     /// Reads whom security groups let in.

@@ -24,7 +24,7 @@ pub struct Service {
 
 impl Service {
     const fn new(host: &'static str, signing: &'static str, id: &'static str, target: &'static str) -> Self {
-        Self { wire: wire::Service { host, signing, id }, target }
+        Self { wire: wire::Service { host, global: false, signing, id }, target }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod ecs;
 pub mod elb;
 pub mod failure;
 pub mod history;
+pub mod iam;
 pub mod json;
 mod query;
 pub mod scaling;

@@ -1,11 +1,54 @@
 //! The Query protocol: a form goes out, XML comes back (AWS Query protocol; EC2 Query protocol).
 
+use aws_config::SdkConfig;
+use aws_smithy_query::QueryWriter;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::Builder;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
+
+use super::call::Caller;
+use super::failure::AwsFailure;
+use super::wire::Service;
+
+/// Makes a call of a service in one version of its API; `action` is `SERVICE:OPERATION` as a policy names it.
+///
+/// # Errors
+/// An [`AwsFailure`].
+pub(super) async fn call<T: Send + Sync + std::fmt::Debug + 'static>(
+    config: &SdkConfig,
+    caller: &Caller,
+    (service, version): (&'static Service, &'static str),
+    (action, resource): (&'static str, &str),
+    parameters: &[(&'static str, &str)],
+    read: fn(&str) -> Result<T, XmlDecodeError>,
+) -> Result<T, AwsFailure> {
+    let name = action.split_once(':').map_or(action, |(_, name)| name);
+    let mut body = String::new();
+    let mut writer = QueryWriter::new(&mut body, name, version);
+    for (key, value) in parameters {
+        writer.prefix(key).string(value);
+    }
+    writer.finish();
+    let operation = service.operation(config, name).serializer(request);
+    let operation = operation.deserializer(move |response| answer(response, read)).build();
+    caller.call(action, resource, || operation.invoke(body.clone())).await
+}
+
+/// The result inside of an answer: `NAMEResponse`, `NAMEResult`.
+pub(super) fn result(
+    text: &str,
+    visit: &mut dyn FnMut(&str, &mut ScopedDecoder<'_, '_>) -> Result<(), XmlDecodeError>,
+) -> Result<(), XmlDecodeError> {
+    let mut document = Document::new(text);
+    let mut root = document.root_element()?;
+    children(&mut root, &mut |name, inside| match name.ends_with("Result") {
+        true => children(inside, visit),
+        false => Ok(()),
+    })
+}
 
 /// A call with this body.
 pub(super) fn request(body: String) -> Result<HttpRequest, BoxError> {

@@ -12,14 +12,16 @@ use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::config_bag::Layer;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
-use aws_types::region::SigningRegion;
+use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
 
 /// Where a service is, and what it is called (service models: endpointPrefix, signingName, serviceId).
 #[derive(Debug)]
 pub struct Service {
-    /// What its host begins with.
+    /// What its host begins with; after it come the Region, where the service has one host a Region, and AWS's own part.
     pub host: &'static str,
+    /// Whether it has one host for all Regions, which is signed for `us-east-1` (`cn-north-1` in China).
+    pub global: bool,
     /// Its name in signatures.
     pub signing: &'static str,
     /// Its id, which its own endpoint variable is named after: `AWS_ENDPOINT_URL_ID`.
@@ -46,10 +48,25 @@ impl Service {
     fn endpoint(&self, config: &SdkConfig) -> String {
         let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
         let own = config.service_config().zip(key).and_then(|(service, key)| service.load_config(key));
-        let region = config.region().map_or("", AsRef::as_ref);
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        own.or_else(|| config.endpoint_url().map(str::to_owned))
-            .unwrap_or_else(|| format!("https://{}.{region}.{suffix}", self.host))
+        own.or_else(|| config.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
+            let china = config.region().is_some_and(|region| region.as_ref().starts_with("cn-"));
+            let suffix = if china { "amazonaws.com.cn" } else { "amazonaws.com" };
+            match self.region(config) {
+                // IAM's endpoints: https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+                Some(_) if self.global && !china => format!("https://{}.{suffix}", self.host),
+                region => format!("https://{}.{}.{suffix}", self.host, region.as_ref().map_or("", AsRef::as_ref)),
+            }
+        })
+    }
+
+    /// The Region that its calls are signed for.
+    fn region(&self, config: &SdkConfig) -> Option<Region> {
+        let region = config.region()?;
+        Some(match region.as_ref().starts_with("cn-") {
+            _ if !self.global => region.clone(),
+            true => Region::from_static("cn-north-1"),
+            false => Region::from_static("us-east-1"),
+        })
     }
 
     /// Signs with the credentials, the Region and the HTTP client of the other clients.
@@ -58,8 +75,8 @@ impl Service {
         layer.store_put(SigningName::from_static(self.signing));
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig { signing_options: SigningOptions::default(), ..Default::default() });
-        if let Some(region) = config.region() {
-            layer.store_put(SigningRegion::from(region.clone()));
+        if let Some(region) = self.region(config) {
+            layer.store_put(SigningRegion::from(region));
         }
         let mut components = RuntimeComponentsBuilder::new(self.id);
         let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);

@@ -36,9 +36,18 @@ pub struct Environment {
     pub web_identity: bool,
 }
 
-/// Looks at a service and what it runs. `missing` are images that their registry does not have any more.
+/// What only other services know of a definition.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Images that their registry does not have any more.
+    pub missing: Vec<String>,
+    /// Roles of the definition that the caller may not pass, with who that is.
+    pub not_passed: Vec<(String, String)>,
+}
+
+/// Looks at a service and what it runs.
 #[must_use]
-pub fn examine(service: &Service, definition: &Definition, missing: &[String], environment: Environment) -> Vec<Finding> {
+pub fn examine(service: &Service, definition: &Definition, around: &Around, environment: Environment) -> Vec<Finding> {
     let mut found = Vec::new();
     let place = format!("--cluster {} --service {}", service.cluster, service.name);
     let update = |rest: &str| format!("aws ecs update-service {place} {rest}");
@@ -68,9 +77,14 @@ pub fn examine(service: &Service, definition: &Definition, missing: &[String], e
         let what = format!("{} is deregistered: ECS cannot deploy it again", definition.name());
         add(Weight::Hinders, what, format!("deployer roll deploy {place} --force registers a copy"));
     }
-    for image in missing {
+    for image in &around.missing {
         let what = format!("{image} is not in its registry any more: a task that is replaced cannot start");
         add(Weight::Blocks, what, "push it again, or deploy another image".to_owned());
+    }
+    for (principal, role) in &around.not_passed {
+        let what = format!("{principal} may not pass {role} to ECS: a revision with it is refused");
+        let fix = format!("allow {principal} iam:PassRole on {role}, where iam:PassedToService is ecs-tasks.amazonaws.com");
+        add(Weight::Blocks, what, fix);
     }
     for (container, name) in empty_secrets(&definition.described) {
         let what = format!("container {container}: the secret {name} names no key or parameter");
@@ -121,7 +135,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Environment, Weight, examine};
+    use super::{Around, Environment, Weight, examine};
     use crate::roll::seen::{Breaker, Definition, Service};
 
     fn sound() -> (Service, Definition) {
@@ -153,19 +167,19 @@ mod tests {
     #[test]
     fn nothing_is_wrong_with_a_sound_service() {
         let (service, definition) = sound();
-        assert_eq!(examine(&service, &definition, &[], Environment::default()), []);
+        assert_eq!(examine(&service, &definition, &Around::default(), Environment::default()), []);
     }
 
     #[test]
     fn percentages_that_let_no_task_be_replaced_block() {
         let (mut service, definition) = sound();
         service.percent = (100, 100);
-        let found = examine(&service, &definition, &[], Environment::default());
+        let found = examine(&service, &definition, &Around::default(), Environment::default());
         assert_eq!((found.len(), found[0].weight), (1, Weight::Blocks));
         assert!(found[0].what.contains("at most 1 may run and at least 1 must"), "{found:?}");
         service.percent = (50, 100);
         service.desired = 2;
-        assert_eq!(examine(&service, &definition, &[], Environment::default()), []);
+        assert_eq!(examine(&service, &definition, &Around::default(), Environment::default()), []);
     }
 
     #[test]
@@ -178,8 +192,10 @@ mod tests {
         definition.active = false;
         definition.described["containerDefinitions"][0]["secrets"][0]["valueFrom"] = json!("");
         let environment = Environment { static_keys: true, web_identity: true };
-        let found = examine(&service, &definition, &["r:1".to_owned()], environment);
-        assert_eq!(found.len(), 8, "{found:#?}");
+        let not_passed = vec![("role/ci".to_owned(), "role/web".to_owned())];
+        let around = Around { missing: vec!["r:1".to_owned()], not_passed };
+        let found = examine(&service, &definition, &around, environment);
+        assert_eq!(found.len(), 9, "{found:#?}");
         assert!(found.iter().all(|finding| !finding.fix.is_empty()));
     }
 }

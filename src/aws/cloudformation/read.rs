@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use aws_smithy_query::QueryWriter;
-use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
+use aws_smithy_xml::decode::{ScopedDecoder, XmlDecodeError, try_data};
 
 use crate::aws::call::Caller;
 use crate::aws::failure::AwsFailure;
-use crate::aws::query;
+use crate::aws::query::{self, result};
 use crate::aws::wire::Service;
 
-const CLOUDFORMATION: Service = Service { host: "cloudformation", signing: "cloudformation", id: "CloudFormation" };
+const CLOUDFORMATION: Service =
+    Service { host: "cloudformation", global: false, signing: "cloudformation", id: "CloudFormation" };
 const VERSION: &str = "2010-05-15";
 
 /// Reads CloudFormation, and cannot write.
@@ -101,30 +101,8 @@ impl Reader {
         parameters: &[(&'static str, &str)],
         read: fn(&str) -> Result<T, XmlDecodeError>,
     ) -> Result<T, AwsFailure> {
-        let name = action.split_once(':').map_or(action, |(_, name)| name);
-        let mut body = String::new();
-        let mut writer = QueryWriter::new(&mut body, name, VERSION);
-        for (key, value) in parameters {
-            writer.prefix(key).string(value);
-        }
-        writer.finish();
-        let operation = CLOUDFORMATION.operation(&self.config, name).serializer(query::request);
-        let operation = operation.deserializer(move |response| query::answer(response, read)).build();
-        self.caller.call(action, resource, || operation.invoke(body.clone())).await
+        query::call(&self.config, &self.caller, (&CLOUDFORMATION, VERSION), (action, resource), parameters, read).await
     }
-}
-
-/// The result inside of an answer: `NAMEResponse`, `NAMEResult`.
-fn result(
-    text: &str,
-    visit: &mut dyn FnMut(&str, &mut ScopedDecoder<'_, '_>) -> Result<(), XmlDecodeError>,
-) -> Result<(), XmlDecodeError> {
-    let mut document = Document::new(text);
-    let mut root = document.root_element()?;
-    query::children(&mut root, &mut |name, inside| match name.ends_with("Result") {
-        true => query::children(inside, visit),
-        false => Ok(()),
-    })
 }
 
 fn stacks(text: &str) -> Result<Vec<Stack>, XmlDecodeError> {

@@ -14,7 +14,7 @@ use crate::aws::failure::AwsFailure;
 use crate::aws::query::{self, each};
 use crate::aws::wire::Service;
 
-const EC2: Service = Service { host: "ec2", signing: "ec2", id: "EC2" };
+const EC2: Service = Service { host: "ec2", global: false, signing: "ec2", id: "EC2" };
 /// The action as a policy names it.
 pub const ACTION: &str = "ec2:DescribeSecurityGroups";
 

@@ -12,7 +12,7 @@ const AT_ONCE: usize = 4;
 /// Every verb, until one is not allowed something: then what it said. A shell needs a terminal: it is not among them.
 async fn everything(stage: &Stage) -> Result<(), String> {
     let image = |tag: &str| stage.image(tag);
-    let verbs: [(&str, Vec<String>); 10] = [
+    let verbs: [(&str, Vec<String>); 11] = [
         ("plan", vec!["--image".to_owned(), image("v2")]),
         ("deploy", vec!["--image".to_owned(), image("v2")]),
         // Its tasks fail: their reasons are looked for, and it is stopped.
@@ -20,6 +20,7 @@ async fn everything(stage: &Stage) -> Result<(), String> {
         ("back", vec![]),
         ("status", vec![]),
         ("pull", vec![]),
+        ("doctor", vec![]),
         ("scale", vec!["--to".to_owned(), "2".to_owned()]),
         ("run", vec!["--".to_owned(), "true".to_owned()]),
         ("wait", vec![]),

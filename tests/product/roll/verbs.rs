@@ -1,5 +1,6 @@
 //! The other verbs.
 
+use local_aws::world::{DEPLOYER_ROLE, ROLL_POLICY};
 use serde_json::{Value, json};
 
 use super::Stage;
@@ -124,4 +125,21 @@ async fn the_doctor_finds_what_blocks_a_roll_and_says_the_fix() {
     run.ended(3, &["is not in its registry any more"]);
     let found: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(found[0]["weight"], "blocks");
+}
+
+#[tokio::test]
+async fn the_doctor_says_which_role_may_not_be_passed() {
+    let stage = Stage::empty().await;
+    stage.push("v1").await;
+    let role = format!("arn:aws:iam::{}:role/web", stage.world.account());
+    let mut document = stage.document("v1");
+    document["taskRoleArn"] = role.as_str().into();
+    stage.service("web", &stage.register(&document).await, Made::default()).await;
+    stage.roll("doctor", &[]).await.ended(0, &["shells are off"]);
+    let without = |action: &str| ROLL_POLICY.replace(action, "iam:GetRole");
+    stage.world.set_policies(DEPLOYER_ROLE, &[&without("iam:PassRole")]).unwrap();
+    stage.roll("doctor", &[]).await.ended(3, &[&format!("may not pass {role} to ECS"), "iam:PassedToService"]);
+    // Who may not ask is told that it is not known.
+    stage.world.set_policies(DEPLOYER_ROLE, &[&without("iam:SimulatePrincipalPolicy")]).unwrap();
+    stage.roll("doctor", &[]).await.ended(0, &[&format!("whether {role} may be passed to ECS is not known")]);
 }

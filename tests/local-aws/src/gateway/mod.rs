@@ -4,6 +4,7 @@
 mod answer;
 mod faults;
 mod health;
+mod identity;
 mod limits;
 mod log;
 mod paging;

@@ -77,7 +77,7 @@ impl Policy {
         Ok(Self(document.statement.into_iter().map(Statement::read).collect::<Result<_>>()?))
     }
 
-    fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
+    pub(super) fn allows(&self, action: &str, resource: &str, tag_keys: &[&str]) -> bool {
         self.0.iter().any(|statement| statement.allows(action, resource, tag_keys))
     }
 }
@@ -120,6 +120,10 @@ impl Statement {
 /// The refusal of a call that none of the caller's policies allows.
 pub(super) fn refusal(request: &Request, policies: &[Policy]) -> Option<ServiceError> {
     let action = format!("{}:{}", request.service, request.action);
+    // It needs no permission (STS API reference, GetCallerIdentity).
+    if action == "sts:GetCallerIdentity" {
+        return None;
+    }
     let tag_keys = tag_keys(request);
     let allowed = |action: &str, resource: &str| policies.iter().any(|policy| policy.allows(action, resource, &tag_keys));
     if let Some(denied) = resources(request).iter().find(|resource| !allowed(&action, resource)) {
@@ -145,6 +149,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("codepipeline", action) if !action.starts_with("PutJob") => pipelines(request),
         ("cloudformation", _) => stacks(request),
         ("codeconnections", _) => owned(request.json("ConnectionArn").and_then(|arn| arn.as_str())),
+        ("iam", "SimulatePrincipalPolicy") => owned(request.query("PolicySourceArn")),
         ("iam", "CreateServiceLinkedRole") => service_linked_role(request),
         ("ecs" | "ecr" | "logs" | "scheduler", _) => permissions::resources(request),
         _ => return vec!["*".to_owned()],

@@ -24,7 +24,7 @@ use super::answer::{Answer, ServiceError, json_result};
 use super::faults::FaultKind;
 use super::log::{Call, lock};
 use super::request::{Parameters, Request};
-use super::{Inner, health, limits, paging, policy, stacks, tags, xml};
+use super::{Inner, health, identity, limits, paging, policy, stacks, tags, xml};
 
 /// What the caller gets.
 enum Outcome {
@@ -160,6 +160,9 @@ impl Inner {
                 Ok(result) => json_result(&result),
                 Err(error) => error.answer(request),
             };
+        }
+        if let Some(answer) = identity::answer(request, &lock(&self.policies)) {
+            return answer.unwrap_or_else(|error| error.answer(request));
         }
         if request.service == "application-autoscaling" {
             return json_result(&self.backends.ecs.scaling(request));
