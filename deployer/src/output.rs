@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::builder::styling::AnsiColor;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use dialoguer::Confirm;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -68,6 +69,14 @@ pub fn table(header: &[&str]) -> Table {
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(header.iter().map(Cell::new));
     table
+}
+
+/// A search through so many services: a line, and a bar on a terminal.
+#[must_use]
+pub fn search(services: usize) -> ProgressBar {
+    step(&format!("no usable Service tag says what runs: searching {services} ECS services for it"));
+    let style = ProgressStyle::with_template("{spinner} [{elapsed}] {bar:30} {pos} of {len} services");
+    ProgressBar::new(services as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Asks a person.

@@ -1,5 +1,6 @@
 //! The AWS clients of one run.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
@@ -19,8 +20,11 @@ use blue_green::aws::history::History;
 use blue_green::aws::iam::not_passed;
 use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
+use blue_green::plan::labels::Running;
+use blue_green::seen::group::TargetGroup;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Clients, and how long they are given.
 pub struct Session {
@@ -102,10 +106,20 @@ impl Session {
         Reader::new(&self.config, self.elb.clone(), self.caller(timeout))
     }
 
-    /// Reads what runs; its time begins now.
-    #[must_use]
-    pub fn ecs(&self) -> Ecs {
-        Ecs::new(self.ecs.clone(), self.caller(self.timeout))
+    /// What runs behind each of these groups, by its ARN; shows how far a search for it has come. Its time begins now.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn running(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<BTreeMap<String, Running>, AwsFailure> {
+        let mut bar = None;
+        let looked = |so_far: usize, all: usize| {
+            bar.get_or_insert_with(|| output::search(all)).set_position(so_far as u64);
+        };
+        let running = Ecs::new(self.ecs.clone(), self.caller(self.timeout)).behind(groups, cluster, looked).await;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        running
     }
 
     /// Reads stacks; its time begins now.

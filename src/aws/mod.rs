@@ -10,6 +10,7 @@ pub mod failure;
 pub mod history;
 pub mod iam;
 pub mod json;
+mod nothing;
 mod query;
 pub mod scaling;
 pub mod scheduler;

@@ -33,7 +33,7 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let groups: Vec<&TargetGroup> = fenced.iter().map(|(group, _)| *group).collect();
-    let running = session.ecs().behind(&groups, args.cluster.name()).await?;
+    let running = session.running(&groups, args.cluster.name()).await?;
     let mut table = output::table(&["target group", "fenced by execution", "since", "it brings", "runs there (ECS)"]);
     for (group, fence) in &fenced {
         let runs = running.get(&group.arn).map_or_else(

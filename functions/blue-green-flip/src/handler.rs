@@ -1,5 +1,6 @@
 //! What an event leads to: decode, do, answer.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use crate::failure::Failure;
+use crate::init::{self, Known};
 use crate::request::Request;
 use crate::{answer, check, flip, tidy};
 
@@ -36,19 +38,20 @@ pub struct Function {
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ecs: aws_sdk_ecs::Client,
     codepipeline: aws_sdk_codepipeline::Client,
+    /// What Init found, until an event takes it.
+    known: Mutex<Option<Known>>,
 }
 
 impl Function {
-    /// The function on these settings.
-    #[must_use]
-    pub fn new(config: SdkConfig, wait: Duration) -> Self {
-        Self {
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
-            ecs: aws_sdk_ecs::Client::new(&config),
-            codepipeline: aws_sdk_codepipeline::Client::new(&config),
-            config,
-            wait,
-        }
+    /// The function on these settings, which looks at this load balancer before the first event.
+    pub async fn new(config: SdkConfig, wait: Duration, load_balancer: Option<String>) -> Self {
+        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&config);
+        let codepipeline = aws_sdk_codepipeline::Client::new(&config);
+        let known = match load_balancer {
+            Some(name) => init::resolve(&name, &config, &elb, &codepipeline).await,
+            None => None,
+        };
+        Self { elb, ecs: aws_sdk_ecs::Client::new(&config), codepipeline, config, wait, known: Mutex::new(known) }
     }
 
     /// Handles one event.
@@ -105,12 +108,15 @@ impl Function {
         let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, job);
         let Deadlines { work, look, .. } = Deadlines::of(context);
         let reader = |until| Reader::new(&self.config, self.elb.clone(), Caller::until(until));
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let known = known.and_then(|known| known.of(&asked.elb_name));
         tracing::info!(flip = %asker.flip, elb = asked.elb_name, action = ?asked.action, "began");
         let request = Request {
             asked,
             asker,
             reader: reader(work),
             late_reader: reader(look),
+            known,
             ecs: Ecs::new(self.ecs.clone(), Caller::until(work)),
             elb: self.elb.clone(),
             deadline: work,

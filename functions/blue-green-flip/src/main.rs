@@ -11,6 +11,7 @@ mod ends;
 mod failure;
 mod flip;
 mod handler;
+mod init;
 mod log;
 mod request;
 mod settings;
@@ -25,7 +26,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     log::start(|name| std::env::var(name).ok())?;
     let timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok())?;
     let wait = settings::wait(|name| std::env::var(name).ok())?;
-    let function = handler::Function::new(settings::clients(|name| std::env::var(name).ok(), timeout)?, wait);
+    let config = settings::clients(|name| std::env::var(name).ok(), timeout)?;
+    let function = handler::Function::new(config, wait, settings::load_balancer(|name| std::env::var(name).ok())).await;
     let function = &function;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         function.handle(&event.payload, &event.context).await

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
 use blue_green::aws::ecs::running::Ecs;
-use blue_green::aws::elb::read::{ReadError, Reader};
+use blue_green::aws::elb::read::{Outline, ReadError, Reader};
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::Class;
 use blue_green::release::id::Asker;
@@ -22,6 +22,8 @@ pub struct Request {
     pub reader: Reader,
     /// Reads how things are, when there is no time for anything else.
     pub late_reader: Reader,
+    /// What Init found of the load balancer, where that may be relied on.
+    pub known: Option<Outline>,
     /// Reads what really runs.
     pub ecs: Ecs,
     /// Writes.
@@ -68,12 +70,27 @@ impl Request {
     }
 
     async fn first(&self) -> Result<Topology, ReadError> {
-        let topology = self.reader.topology(&self.asked.elb_name, &self.asked.ports).await?;
+        let topology = match self.of_known().await? {
+            Some(topology) => topology,
+            None => self.reader.topology(&self.asked.elb_name, &self.asked.ports).await?,
+        };
         // What nobody names is read from the listeners and the records together: those must not be of different times.
         if self.asked.promote_to.is_empty() || self.asked.action == Action::Check {
             return Ok(self.reader.tags_again(topology).await?);
         }
         Ok(topology)
+    }
+
+    /// By what Init found, where all of that is still there.
+    async fn of_known(&self) -> Result<Option<Topology>, ReadError> {
+        let Some(known) = &self.known else { return Ok(None) };
+        match self.reader.topology_of(known, &self.asked.ports).await {
+            Ok(None) => {}
+            Err(failure) if failure.class == Class::NotFound => {}
+            read => return Ok(read?),
+        }
+        tracing::info!("listeners or groups were replaced since Init; looking by name");
+        Ok(None)
     }
 
     /// A writer for a plan that must not be applied after `until`, nor after this invocation's deadline.

@@ -13,6 +13,9 @@ use blue_green::release::times::WAIT;
 /// Less than 20 lets a plan of another job, made before, be applied after this job's answer.
 const WAIT_SECONDS: &str = "WAIT_SECONDS";
 
+/// Environment variable: the load balancer that this function flips, for Init to look at. Requests may name another one.
+const ELB_NAME: &str = "ELB_NAME";
+
 /// Environment variables that Lambda sets, and three that AWS's SDKs share (SDKs and tools reference guide, "Settings reference").
 const REGION: &str = "AWS_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
@@ -43,6 +46,11 @@ pub fn clients(environment: impl Fn(&str) -> Option<String>, call_timeout: Durat
         .timeout_config(blue_green::aws::timeouts(call_timeout));
     config.set_endpoint_url(set(ENDPOINT)).set_use_fips(switch(FIPS)?).set_use_dual_stack(switch(DUAL_STACK)?);
     Ok(config.build())
+}
+
+/// Reads [`ELB_NAME`] from an environment.
+pub fn load_balancer(environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+    environment(ELB_NAME).filter(|name| !name.is_empty())
 }
 
 /// Reads [`WAIT_SECONDS`] from an environment.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types as ecs;
 use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use crate::aws::call::Caller;
@@ -15,6 +16,8 @@ use crate::seen::group::{SERVICE, TargetGroup};
 
 /// The most services that DescribeServices takes (service model).
 const SERVICES_AT_ONCE: usize = 10;
+/// How many calls of a search are under way at once.
+const SIDE_BY_SIDE: usize = 8;
 /// The largest page of ListServices and ListClusters (service model).
 const PAGE: i32 = 100;
 
@@ -46,34 +49,58 @@ impl Ecs {
     }
 
     /// What runs behind each of `groups`, by its ARN: by its `Service` tag, else by the service among the cluster's (or
-    /// all clusters') whose load balancers name the group. A group that no service names is not in the answer.
+    /// all clusters') whose load balancers name the group. A group that no service names is not in the answer. `looked` hears
+    /// how many services a search has looked at, and of how many.
     ///
     /// # Errors
     /// An [`AwsFailure`].
-    pub async fn behind(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<BTreeMap<String, Running>, AwsFailure> {
+    pub async fn behind(
+        &self,
+        groups: &[&TargetGroup],
+        cluster: Option<&str>,
+        looked: impl FnMut(usize, usize),
+    ) -> Result<BTreeMap<String, Running>, AwsFailure> {
         let tagged = try_join_all(groups.iter().map(|group| self.by_tag(group))).await?;
         let tagged = groups.iter().zip(tagged).filter_map(|(group, running)| Some((group.arn.clone(), running?)));
         let mut found: BTreeMap<String, Running> = tagged.collect();
-        if groups.iter().all(|group| found.contains_key(&group.arn)) {
-            return Ok(found);
+        let left: Vec<&TargetGroup> = groups.iter().copied().filter(|group| !found.contains_key(&group.arn)).collect();
+        if !left.is_empty() {
+            found.extend(self.searched(left, cluster, looked).await?);
         }
+        Ok(found)
+    }
+
+    /// Looks through the services, in their order, until one is found for every group. Only their names are kept.
+    async fn searched(
+        &self,
+        mut groups: Vec<&TargetGroup>,
+        cluster: Option<&str>,
+        mut looked: impl FnMut(usize, usize),
+    ) -> Result<BTreeMap<String, Running>, AwsFailure> {
         let clusters = match cluster {
             Some(cluster) => vec![cluster.to_owned()],
             None => self.clusters().await?,
         };
-        for cluster in clusters {
-            let arns = self.list(&cluster).await?;
-            for chunk in arns.chunks(SERVICES_AT_ONCE) {
-                let services = self.services(&cluster, chunk).await?;
-                for group in groups {
-                    if found.contains_key(&group.arn) {
-                        continue;
-                    }
-                    if let Some(running) = self.first(&cluster, &services, group).await? {
-                        found.insert(group.arn.clone(), running);
-                    }
+        let lists = stream::iter(&clusters).map(async |cluster| Ok((cluster, self.list(cluster).await?))).buffered(SIDE_BY_SIDE);
+        let lists: Vec<(&String, Vec<String>)> = lists.try_collect().await?;
+        let all = lists.iter().map(|(_, services)| services.len()).sum();
+        let chunks =
+            lists.iter().flat_map(|(cluster, services)| services.chunks(SERVICES_AT_ONCE).map(move |chunk| (*cluster, chunk)));
+        let mut looks = stream::iter(chunks)
+            .map(async |(cluster, chunk)| Ok((cluster, chunk.len(), self.services(cluster, chunk).await?)))
+            .buffered(SIDE_BY_SIDE);
+        let (mut found, mut so_far) = (BTreeMap::new(), 0);
+        while !groups.is_empty()
+            && let Some((cluster, count, services)) = looks.try_next().await?
+        {
+            for group in std::mem::take(&mut groups) {
+                match self.first(cluster, &services, group).await? {
+                    Some(running) => drop(found.insert(group.arn.clone(), running)),
+                    None => groups.push(group),
                 }
             }
+            so_far += count;
+            looked(so_far, all);
         }
         Ok(found)
     }

@@ -2,7 +2,11 @@
 
 mod actions;
 mod conditions;
+mod describe;
 pub mod exposure;
 pub mod read;
 mod sign_in;
 pub mod write;
+
+/// The most ARNs that DescribeTags takes (service model).
+const TAGS_AT_ONCE: usize = 20;

@@ -1,27 +1,23 @@
-//! Reads a load balancer: load balancer, then its listeners and groups, then rules, tags, health and attributes
-//! together. Three round trips in a row, however many rules and groups there are.
+//! Reads a load balancer. This file shows which call waits for which: the load balancer, then its listeners and groups, then rules,
+//! tags, health and attributes together. Three round trips in a row, however many rules and groups there are; one, where the
+//! first two were made before.
 
 use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::types as elb;
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join, try_join_all};
 use futures::try_join;
 use thiserror::Error;
 
-use super::{actions, conditions};
+use super::TAGS_AT_ONCE;
 use crate::aws::call::Caller;
-use crate::aws::failure::{AwsFailure, Class};
-use crate::seen::group::{Target, TargetGroup, arn_tail};
+use crate::aws::failure::AwsFailure;
+use crate::aws::nothing::nothing;
+use crate::seen::group::TargetGroup;
 use crate::seen::ports::PortPair;
 use crate::seen::setup_error::SetupError;
-use crate::seen::topology::{Listener, Rule, RuleId, Topology};
-
-/// The most ARNs that DescribeTags takes (service model).
-const TAGS_AT_ONCE: usize = 20;
-/// The largest page that ELB serves (service model).
-const PAGE: i32 = 400;
+use crate::seen::topology::{Listener, Rule, Topology};
 
 /// Why nothing could be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,12 +33,31 @@ pub enum ReadError {
 /// Reads, and cannot write.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    elb: Client,
-    region: String,
-    caller: Caller,
+    pub(super) elb: Client,
+    pub(super) region: String,
+    pub(super) caller: Caller,
 }
 
-type Tags = BTreeMap<String, BTreeMap<String, String>>;
+/// A load balancer, its listeners, its groups and their stickiness: what stays while rules, tags and health change.
+#[derive(Clone, Debug)]
+pub struct Outline(Topology);
+
+impl Outline {
+    /// The load balancer's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whether these rules know of groups that came later.
+    fn is_outdated(&self, topology: &Topology) -> bool {
+        let rules = topology.listeners.values().flat_map(|listener| &listener.rules);
+        rules
+            .filter_map(Rule::forward)
+            .flat_map(|forward| &forward.targets)
+            .any(|target| !self.0.groups.contains_key(&target.group))
+    }
+}
 
 impl Reader {
     /// A reader on these settings, until the caller's deadline.
@@ -63,26 +78,44 @@ impl Reader {
     /// # Errors
     /// [`SetupError::NoLoadBalancer`] where there is none of that name, and [`AwsFailure`] for everything else.
     pub async fn topology(&self, name: &str, ports: &[PortPair]) -> Result<Topology, ReadError> {
-        let arn = self.load_balancer(name).await?;
-        let (listeners, groups) = try_join!(self.listeners(&arn), self.groups_of(&arn))?;
-        let wanted = |port: u16| ports.iter().any(|pair| pair.live == port || pair.test == port);
-        let arns: Vec<String> = groups.iter().filter_map(|group| group.target_group_arn().map(str::to_owned)).collect();
-        let (rules, groups) = try_join!(
-            try_join_all(
-                listeners
-                    .iter()
-                    .filter(|(port, _)| wanted(**port))
-                    .map(|(port, arn)| async move { Ok::<_, AwsFailure>((*port, self.rules(arn).await?)) })
-            ),
-            self.groups(&groups, &arns),
-        )?;
-        let mut rules: BTreeMap<u16, Vec<Rule>> = rules.into_iter().collect();
-        let listeners = listeners.into_iter();
-        let listeners =
-            listeners.map(|(port, arn)| (port, Listener { arn, port, rules: rules.remove(&port).unwrap_or_default() }));
-        let mut topology = Topology { name: name.to_owned(), arn, listeners: listeners.collect(), groups };
-        self.detached(&mut topology).await?;
-        Ok(topology)
+        let found = self.found(name).await?;
+        let (topology, sticky) = try_join!(self.filled(&found, ports), self.stickiness(&found))?;
+        Ok(self.with_detached(with_stickiness(topology, &sticky)).await?)
+    }
+
+    /// Reads what stays, before anybody asks for a flip. Three round trips in a row.
+    ///
+    /// # Errors
+    /// As [`Reader::topology`].
+    pub async fn outline(&self, name: &str) -> Result<Outline, ReadError> {
+        let found = self.found(name).await?;
+        let sticky = self.stickiness(&found).await?;
+        Ok(Outline(with_stickiness(found, &sticky)))
+    }
+
+    /// Opens as many connections, side by side, as [`Reader::topology_of`] uses: the client keeps them.
+    pub async fn open(&self, outline: &Outline, ports: &[PortPair]) {
+        let of_ports = outline.0.listeners.values().filter(|listener| is_of(listener, ports)).count();
+        let groups = outline.0.groups.len();
+        let opened = (0..of_ports + groups + groups.div_ceil(TAGS_AT_ONCE)).map(|_| {
+            // Any operation will do: it is not asked for.
+            self.elb.describe_load_balancers().customize().mutate_request(nothing).send()
+        });
+        join_all(opened).await;
+    }
+
+    /// Reads everything else. One round trip.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`], of the class [`Class::NotFound`] where a listener or a group has gone; nothing where a group has come.
+    ///
+    /// [`Class::NotFound`]: crate::aws::failure::Class::NotFound
+    pub async fn topology_of(&self, outline: &Outline, ports: &[PortPair]) -> Result<Option<Topology>, AwsFailure> {
+        let topology = self.filled(&outline.0, ports).await?;
+        if outline.is_outdated(&topology) {
+            return Ok(None);
+        }
+        self.with_detached(topology).await.map(Some)
     }
 
     /// Reads the tags once more, after the rules. One round trip.
@@ -107,24 +140,9 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn again(&self, topology: &Topology) -> Result<Topology, AwsFailure> {
-        let mut fresh = topology.clone();
-        let arns: Vec<String> = topology.groups.keys().cloned().collect();
         let read = topology.listeners.values().filter(|listener| !listener.rules.is_empty());
-        let (rules, mut tags) = try_join!(
-            try_join_all(
-                read.map(|listener| async move { Ok::<_, AwsFailure>((listener.port, self.rules(&listener.arn).await?)) })
-            ),
-            self.tags(&arns),
-        )?;
-        for (port, rules) in rules {
-            if let Some(listener) = fresh.listeners.get_mut(&port) {
-                listener.rules = rules;
-            }
-        }
-        for (arn, group) in &mut fresh.groups {
-            group.tags = tags.remove(arn).unwrap_or_default();
-        }
-        Ok(fresh)
+        let (rules, tagged) = try_join!(self.rules_of(read), self.tags_again(topology.clone()))?;
+        Ok(with_rules(tagged, rules))
     }
 
     /// Reads the health of every group again. One round trip.
@@ -132,92 +150,52 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn health(&self, mut topology: Topology) -> Result<Topology, AwsFailure> {
-        let arns: Vec<String> = topology.groups.keys().cloned().collect();
-        let targets = try_join_all(arns.iter().map(|arn| self.targets(arn))).await?;
-        for (arn, targets) in arns.iter().zip(targets) {
-            if let Some(group) = topology.groups.get_mut(arn) {
-                group.targets = targets;
-            }
-        }
-        Ok(topology)
-    }
-
-    async fn load_balancer(&self, name: &str) -> Result<String, ReadError> {
-        const ACTION: &str = "elasticloadbalancing:DescribeLoadBalancers";
-        let answer = self.caller.call(ACTION, name, || self.elb.describe_load_balancers().names(name).send()).await;
-        let answer = answer.map_err(|failure| {
-            // Exactly this code: for the deployer it means a first deployment.
-            if failure.code.as_deref() == Some("LoadBalancerNotFound") {
-                SetupError::NoLoadBalancer { name: name.to_owned(), region: self.region.clone() }.into()
-            } else {
-                ReadError::Aws(failure)
-            }
-        })?;
-        let found = answer.load_balancers().first().ok_or_else(|| AwsFailure::incomplete(ACTION, name, "load balancer"))?;
-        let kind = found.r#type().map_or("unknown", elb::LoadBalancerTypeEnum::as_str);
-        if kind != "application" {
-            return Err(SetupError::WrongKind { name: name.to_owned(), kind: kind.to_owned() }.into());
-        }
-        Ok(found.load_balancer_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, name, "ARN"))?.to_owned())
-    }
-
-    async fn listeners(&self, load_balancer: &str) -> Result<BTreeMap<u16, String>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeListeners";
-        let pages = self.pages(async |marker: Option<String>| {
-            let call = || {
-                self.elb.describe_listeners().load_balancer_arn(load_balancer).page_size(PAGE).set_marker(marker.clone()).send()
-            };
-            let answer = self.caller.call(ACTION, load_balancer, call).await?;
-            Ok((answer.listeners.unwrap_or_default(), answer.next_marker))
-        });
-        let listener = |listener: elb::Listener| -> Option<(u16, String)> {
-            Some((u16::try_from(listener.port()?).ok()?, listener.listener_arn?))
-        };
-        let read = pages.await?.into_iter().map(listener).collect::<Option<_>>();
-        read.ok_or_else(|| AwsFailure::incomplete(ACTION, load_balancer, "port or ARN of a listener"))
-    }
-
-    async fn rules(&self, listener: &str) -> Result<Vec<Rule>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeRules";
-        let pages = self.pages(async |marker: Option<String>| {
-            let call = || self.elb.describe_rules().listener_arn(listener).page_size(PAGE).set_marker(marker.clone()).send();
-            let answer = self.caller.call(ACTION, listener, call).await?;
-            Ok((answer.rules.unwrap_or_default(), answer.next_marker))
-        });
-        let mut rules = Vec::new();
-        for rule in pages.await? {
-            let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, listener, "ARN of a rule"))?;
-            let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "priority"))?.to_owned();
-            let conditions = conditions::read(arn, rule.conditions());
-            let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
-            rules.push(Rule { id, conditions, actions: actions::read(rule.actions()), priority });
-        }
-        rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
-        Ok(rules)
-    }
-
-    async fn groups_of(&self, load_balancer: &str) -> Result<Vec<elb::TargetGroup>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeTargetGroups";
-        self.pages(async |marker: Option<String>| {
-            let call = || {
-                self.elb
-                    .describe_target_groups()
-                    .load_balancer_arn(load_balancer)
-                    .page_size(PAGE)
-                    .set_marker(marker.clone())
-                    .send()
-            };
-            let answer = self.caller.call(ACTION, load_balancer, call).await?;
-            Ok((answer.target_groups.unwrap_or_default(), answer.next_marker))
-        })
+        let groups = topology.groups.values_mut();
+        try_join_all(groups.map(async |group| {
+            group.targets = self.targets(&group.arn).await?;
+            Ok(())
+        }))
         .await
+        .map(|_: Vec<()>| topology)
     }
 
-    /// Groups that a partner tag names and that belong to no listener any more: where targets are sticky, a flip that died
+    /// The load balancer, then its listeners and groups. Two round trips.
+    async fn found(&self, name: &str) -> Result<Topology, ReadError> {
+        let arn = self.load_balancer(name).await?;
+        let (listeners, groups) = try_join(self.listeners(&arn), self.groups_of(&arn)).await?;
+        let listeners = listeners.into_iter().map(|(port, arn)| (port, Listener { arn, port, rules: Vec::new() }));
+        let groups = groups.into_iter().map(|group| (group.arn.clone(), group));
+        Ok(Topology { name: name.to_owned(), arn, listeners: listeners.collect(), groups: groups.collect() })
+    }
+
+    /// Rules of these ports, tags and health, side by side.
+    async fn filled(&self, found: &Topology, ports: &[PortPair]) -> Result<Topology, AwsFailure> {
+        let read = found.listeners.values().filter(|listener| is_of(listener, ports));
+        let (rules, tagged, healthy) =
+            try_join!(self.rules_of(read), self.tags_again(found.clone()), self.health(found.clone()))?;
+        let mut filled = with_rules(tagged, rules);
+        for (arn, group) in healthy.groups {
+            if let Some(filled) = filled.groups.get_mut(&arn) {
+                filled.targets = group.targets;
+            }
+        }
+        Ok(filled)
+    }
+
+    async fn rules_of(&self, listeners: impl Iterator<Item = &Listener>) -> Result<Vec<(u16, Vec<Rule>)>, AwsFailure> {
+        try_join_all(listeners.map(async |listener| Ok((listener.port, self.rules(&listener.arn).await?)))).await
+    }
+
+    /// Which groups' targets are sticky, by ARN.
+    async fn stickiness(&self, found: &Topology) -> Result<BTreeMap<String, bool>, AwsFailure> {
+        let read = try_join_all(found.groups.keys().map(async |arn| Ok((arn.clone(), self.sticky(arn).await?)))).await;
+        read.map(BTreeMap::from_iter)
+    }
+
+    /// With the groups that a partner tag names and that belong to no listener any more: where targets are sticky, a flip that died
     /// between its writes leaves the retired group without a rule, and so out of the load balancer's list. Two more round
     /// trips however many they are, and only then. One call each: a call that names several fails where one is gone.
-    async fn detached(&self, topology: &mut Topology) -> Result<(), AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeTargetGroups";
+    async fn with_detached(&self, mut topology: Topology) -> Result<Topology, AwsFailure> {
         let mut missing = Vec::new();
         for (arn, group) in &topology.groups {
             let Some(partner) = group.partner() else { continue };
@@ -226,97 +204,40 @@ impl Reader {
         }
         missing.sort();
         missing.dedup();
-        let found = try_join_all(missing.iter().map(|arn| async move {
-            let call = || self.elb.describe_target_groups().target_group_arns(arn).send();
-            match self.caller.call(ACTION, arn, call).await {
-                Ok(answer) => self.groups(answer.target_groups(), std::slice::from_ref(arn)).await,
-                Err(failure) if failure.class == Class::NotFound => Ok(BTreeMap::new()), // deleted since: the tag is old
-                Err(failure) => Err(failure),
-            }
+        let found = try_join_all(missing.iter().map(async |arn| match self.group(arn).await? {
+            Some(group) => self.detached(group).await.map(Some),
+            None => Ok(None), // deleted since: the tag is old
         }));
-        topology.groups.extend(found.await?.into_iter().flatten());
-        Ok(())
+        let found = found.await?.into_iter().flatten();
+        topology.groups.extend(found.map(|group| (group.arn.clone(), group)));
+        Ok(topology)
     }
 
-    /// Tags, targets and stickiness of groups, all at once.
-    async fn groups(&self, groups: &[elb::TargetGroup], arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsFailure> {
-        let (mut tags, targets, sticky) = try_join!(
-            self.tags(arns),
-            try_join_all(arns.iter().map(|arn| self.targets(arn))),
-            try_join_all(arns.iter().map(|arn| self.sticky(arn))),
-        )?;
-        let read = groups.iter().zip(targets).zip(sticky).filter_map(|((group, targets), sticky)| {
-            let arn = group.target_group_arn()?.to_owned();
-            let group = TargetGroup {
-                name: group.target_group_name().unwrap_or_else(|| arn_tail(&arn)).to_owned(),
-                tags: tags.remove(&arn).unwrap_or_default(),
-                health_checks: group.health_check_enabled() != Some(false),
-                arn: arn.clone(),
-                targets,
-                sticky,
-            };
-            Some((arn, group))
-        });
-        Ok(read.collect())
+    /// A group with its tags, targets and stickiness.
+    async fn detached(&self, group: TargetGroup) -> Result<TargetGroup, AwsFailure> {
+        let arn = group.arn.clone();
+        let arns = std::slice::from_ref(&arn);
+        let (mut tags, targets, sticky) = try_join!(self.tags(arns), self.targets(&arn), self.sticky(&arn))?;
+        Ok(TargetGroup { tags: tags.remove(&arn).unwrap_or_default(), targets, sticky, ..group })
     }
+}
 
-    async fn tags(&self, arns: &[String]) -> Result<Tags, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeTags";
-        let chunks = try_join_all(arns.chunks(TAGS_AT_ONCE).map(|chunk| {
-            let first = chunk.first().map_or("", String::as_str);
-            self.caller.call(ACTION, first, || self.elb.describe_tags().set_resource_arns(Some(chunk.to_vec())).send())
-        }));
-        let mut tags = Tags::new();
-        for described in chunks.await?.iter().flat_map(|answer| answer.tag_descriptions()) {
-            let of_one = described.tags().iter();
-            let of_one = of_one.map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()));
-            tags.insert(described.resource_arn().unwrap_or_default().to_owned(), of_one.collect());
-        }
-        match arns.iter().find(|arn| !tags.contains_key(*arn)) {
-            // Without its tags a group would look like one that nobody is flipping.
-            Some(arn) => Err(AwsFailure::incomplete(ACTION, arn, "entry for this group")),
-            None => Ok(tags),
+fn is_of(listener: &Listener, ports: &[PortPair]) -> bool {
+    ports.iter().any(|pair| pair.live == listener.port || pair.test == listener.port)
+}
+
+fn with_rules(mut topology: Topology, rules: Vec<(u16, Vec<Rule>)>) -> Topology {
+    for (port, rules) in rules {
+        if let Some(listener) = topology.listeners.get_mut(&port) {
+            listener.rules = rules;
         }
     }
+    topology
+}
 
-    async fn targets(&self, group: &str) -> Result<Vec<Target>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeTargetHealth";
-        let answer = self.caller.call(ACTION, group, || self.elb.describe_target_health().target_group_arn(group).send()).await?;
-        let target = |described: &elb::TargetHealthDescription| {
-            let target = described.target()?;
-            let id = target.id().unwrap_or_default();
-            let health = described.target_health()?;
-            Some(Target {
-                id: target.port().map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
-                state: health.state()?.as_str().to_owned(),
-                reason: health.reason().map(|reason| reason.as_str().to_owned()),
-            })
-        };
-        let targets = answer.target_health_descriptions().iter().map(target).collect::<Option<_>>();
-        targets.ok_or_else(|| AwsFailure::incomplete(ACTION, group, "state of a target"))
+fn with_stickiness(mut topology: Topology, sticky: &BTreeMap<String, bool>) -> Topology {
+    for (arn, group) in &mut topology.groups {
+        group.sticky = sticky.get(arn).copied().unwrap_or_default();
     }
-
-    async fn sticky(&self, group: &str) -> Result<bool, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeTargetGroupAttributes";
-        let call = || self.elb.describe_target_group_attributes().target_group_arn(group).send();
-        let answer = self.caller.call(ACTION, group, call).await?;
-        Ok(answer
-            .attributes()
-            .iter()
-            .any(|attribute| attribute.key() == Some("stickiness.enabled") && attribute.value() == Some("true")))
-    }
-
-    /// Every page of a listing.
-    async fn pages<T>(
-        &self,
-        page: impl AsyncFn(Option<String>) -> Result<(Vec<T>, Option<String>), AwsFailure>,
-    ) -> Result<Vec<T>, AwsFailure> {
-        let (mut all, mut next) = page(None).await?;
-        while let Some(marker) = next.filter(|marker| !marker.is_empty()) {
-            let (more, after) = page(Some(marker)).await?;
-            all.extend(more);
-            next = after;
-        }
-        Ok(all)
-    }
+    topology
 }

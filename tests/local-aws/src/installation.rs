@@ -51,7 +51,8 @@ impl Installation {
     /// Where something cannot be started.
     pub async fn empty() -> Result<Self> {
         let world = World::start(WorldOptions::default()).await?;
-        let lambda = world.lambda(FUNCTION_TIMEOUT)?;
+        // As the stack of the pipelines sets it.
+        let lambda = world.lambda_with(FUNCTION_TIMEOUT, [("ELB_NAME", NAME)])?;
         let tools = tokio::task::spawn_blocking(|| tools("aws")).await??;
         let pipelines = CodePipeline::start(&world, lambda.clone(), tools)?;
         let stacks = Stacks::new(pipelines.account().clone());

@@ -1,6 +1,12 @@
 //! What really runs, by ECS.
 
+use aws_sdk_ecs::types::LoadBalancer;
+use futures::{StreamExt, stream};
+
 use crate::deployer::stage::{BUILT, Stage};
+
+/// Calls that are held until others have come must not end meanwhile.
+const PATIENT: &[(&str, &str)] = &[("ELB_NAME", "shop"), ("CALL_TIMEOUT_MS", "30000")];
 
 const TAGGED: &str = "registry.example:5000/shop";
 
@@ -72,4 +78,39 @@ async fn a_service_tag_that_leads_nowhere_is_searched_past() {
         stage.set_tag("shop-code1", "Service", service).await;
         stage.deployer(&[]).await.ended(0, &["taking v3"]);
     }
+}
+
+#[tokio::test]
+async fn tags_are_read_in_3_round_trips_and_the_service_that_one_names_in_one_call() {
+    let stage = Stage::new().await;
+    stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
+    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v1")).await;
+    stage.world.gateway.expect_rounds(&[1, 2, 7, 1, 1]);
+    stage.deployer_with(PATIENT, &[]).await.ended(0, &[]);
+    let calls = stage.world.gateway.calls();
+    let of_ecs = calls.iter().filter(|call| call.service == "ecs").map(|call| (call.depth, call.action.as_str()));
+    assert!(of_ecs.eq([(4, "DescribeServices"), (5, "DescribeTaskDefinition")]), "{calls:#?}");
+    assert_eq!(calls.len(), 12);
+}
+
+#[tokio::test]
+async fn a_search_through_500_services_takes_57_calls_8_at_a_time() {
+    let stage = Stage::new().await;
+    stage.service("main", "other-0", "shop-code2", &format!("{TAGGED}:v2")).await;
+    let ecs = stage.world.ecs();
+    let served =
+        LoadBalancer::builder().target_group_arn(stage.arn("shop-code2")).container_name("web").container_port(80).build();
+    let create = |number: usize| {
+        let create = ecs.create_service().cluster("main").service_name(format!("other-{number}")).desired_count(0);
+        create.load_balancers(served.clone()).task_definition("other-0").send()
+    };
+    stream::iter(1..499).map(create).buffer_unordered(8).for_each(|made| async { drop(made.unwrap()) }).await;
+    // The last one of all.
+    stage.service("main", "shop-live", "shop-code1", &format!("{TAGGED}:v1")).await;
+    stage.world.gateway.expect_rounds(&[1, 2, 7, 1, 1, 1, 1, 1, 1, 8, 8, 8, 8, 8, 8, 2, 1]);
+    let run = stage.deployer_with(PATIENT, &[]).await;
+    run.ended(0, &["searching 500 ECS services"]);
+    let calls = stage.world.gateway.calls();
+    let of_ecs = calls.iter().filter(|call| call.service == "ecs");
+    assert_eq!((of_ecs.count(), calls.last().unwrap().depth), (57, 17), "{calls:#?}");
 }

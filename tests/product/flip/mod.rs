@@ -5,6 +5,7 @@ mod check;
 mod direct;
 mod figures;
 mod flips;
+mod init;
 mod refusals;
 mod soak;
 mod unrecorded;

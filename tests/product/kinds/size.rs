@@ -1,7 +1,7 @@
 //! Twenty pairs and a hundred rules a listener: more calls, no more round trips in a row; slower under throttling, and done.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use local_aws::world::{LoadBalancerSpec, Pair, Rule, path};
 use serde_json::{Value, json};
@@ -54,6 +54,21 @@ async fn twenty_pairs_and_a_hundred_rules_take_as_many_round_trips_as_one_pair()
 }
 
 #[tokio::test]
+async fn where_init_knew_twenty_pairs_take_as_many_round_trips_as_one() {
+    let mut stage = stage(PAIRS - 1).await;
+    let settings = [("CALL_TIMEOUT_MS", "30000"), ("WAIT_SECONDS", "0"), ("ELB_NAME", "shop")];
+    stage.lambda = stage.world.lambda_with(Duration::from_secs(60), settings).unwrap();
+    stage.lambda.start().await.unwrap();
+    let opened = stage.world.gateway.connections();
+    stage.world.gateway.expect_rounds(&[44, 20, 20, 20, 4, 40, 1]);
+    stage.job(shop(all(2))).await.succeeded();
+    let calls = stage.world.gateway.calls();
+    let answered = calls.iter().find(|call| call.action == "PutJobSuccessResult").unwrap();
+    assert_eq!((answered.depth, calls.len()), (7, 149));
+    assert!(calls.iter().all(|call| call.connection <= opened), "Init opened them all");
+}
+
+#[tokio::test]
 async fn twenty_pairs_move_under_throttling_more_slowly_and_lose_nothing() {
     let stage = stage(PAIRS - 1).await;
     stage.world.gateway.set_throttling_emptied();
@@ -83,6 +98,9 @@ async fn twenty_pairs_and_a_hundred_rules_move_under_throttling() {
     flipped.moved("first", "v1", "v2");
     flipped.moved("last", "v1", "v2");
     told(&stage, &flipped, began);
+    let written: Vec<_> = stage.world.gateway.calls().into_iter().filter(|call| call.action.starts_with("Modify")).collect();
+    let acknowledged = written.iter().filter(|call| call.status == Some(200)).map(|call| call.resource.clone());
+    assert_eq!(acknowledged.clone().count(), acknowledged.collect::<BTreeSet<_>>().len(), "no rule is written twice");
     // How fast this machine is does not matter; that ELB's buckets let it all through in 100 of the function's 300 seconds does.
     let calls = stage.world.gateway.calls();
     let served = calls.iter().filter(|call| call.service == "elasticloadbalancing" && call.status == Some(200));

@@ -109,8 +109,7 @@ impl Job<'_> {
         let retry = self.execution().is_some_and(|execution| seen.were_flipped_by(execution));
         let new = (!retry).then(|| self.file.tag());
         let asked = if retry { vec![seen.live, seen.test] } else { vec![seen.live] };
-        let ecs = session.ecs();
-        let running = interrupts.unless(ecs.behind(&asked, self.args.cluster.name())).await?;
+        let running = interrupts.unless(session.running(&asked, self.args.cluster.name())).await?;
         let codes = codes(&seen, &running, self.stacks.as_ref(), new, self.args.strict)?;
         codes.warnings.iter().for_each(|warning| output::warn(warning));
         match self.execution() {

@@ -44,7 +44,7 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let exposure = session.exposure(&topology.arn).await?;
     let doors = doors(&session, &exposure).await?;
     let groups: Vec<_> = topology.groups.values().collect();
-    let running = session.ecs().behind(&groups, args.cluster.name()).await?;
+    let running = session.running(&groups, args.cluster.name()).await?;
     let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure, doors: &doors };
     let findings = examine(&seen, Timestamp::now());
     let only_for =

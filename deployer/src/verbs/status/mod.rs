@@ -34,7 +34,7 @@ pub async fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
     let survey = survey(&topology, &args.target.ports.0)?;
     let groups: Vec<_> = topology.groups.values().collect();
-    let running = session.ecs().behind(&groups, args.cluster.name()).await?;
+    let running = session.running(&groups, args.cluster.name()).await?;
     let (found, _) = listeners::examine(&topology, &args.target.ports.0);
     let mut status = Status::new(&topology, &survey, &running, found);
     if let Some(pipeline) = pipeline {

@@ -22,6 +22,8 @@ pub struct Call {
     pub resource: Option<String>,
     /// Who called.
     pub caller: Caller,
+    /// The connection it came by: they are numbered from 1, in the order in which they were opened.
+    pub connection: usize,
     /// When it had arrived.
     pub arrived: Instant,
     /// When its answer was given; nothing, where it got none.
@@ -37,7 +39,7 @@ pub struct Call {
 pub(super) struct Log(Mutex<Vec<Call>>);
 
 impl Log {
-    pub(super) fn arrive(&self, request: &Request) -> Call {
+    pub(super) fn arrive(&self, request: &Request, connection: usize) -> Call {
         let mut calls = lock(&self.0);
         let call = Call {
             number: calls.len() + 1,
@@ -47,6 +49,7 @@ impl Log {
             action: request.action.clone(),
             resource: request.resource(),
             caller: request.caller.clone(),
+            connection,
             arrived: Instant::now(),
             answered: None,
             depth: 1 + calls.iter().filter(|call| call.answered.is_some()).map(|call| call.depth).max().unwrap_or(0),

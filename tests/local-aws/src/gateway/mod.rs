@@ -17,14 +17,15 @@ mod stacks;
 mod stale;
 pub(crate) mod tags;
 mod throttle;
+mod tls;
 mod upstream;
 mod xml;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tokio::net::TcpListener;
@@ -39,6 +40,7 @@ pub use policy::Policy;
 pub(crate) use request::Request;
 pub use request::{Caller, OPERATOR};
 pub use stale::StaleReads;
+pub use tls::TlsFront;
 
 use crate::connections::each_connection;
 use crate::ecs::{Registrations, Runner};
@@ -97,6 +99,10 @@ struct Inner {
     /// When it was looked for them.
     looked: Mutex<Option<Instant>>,
     policies: Mutex<HashMap<String, Vec<Policy>>>,
+    /// How long a call takes to arrive, and its answer to come back.
+    distance: Mutex<Duration>,
+    /// How many connections were opened.
+    connections: AtomicUsize,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
 }
@@ -124,6 +130,8 @@ impl Gateway {
             services: Mutex::default(),
             looked: Mutex::default(),
             policies: Mutex::default(),
+            distance: Mutex::default(),
+            connections: AtomicUsize::new(0),
             under_way: watch::Sender::new(0),
         });
         let shared = Arc::clone(&inner);
@@ -134,6 +142,24 @@ impl Gateway {
     /// What the product gets as `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.0.address)
+    }
+
+    /// The gateway behind TLS, for a product process that is to make its handshakes.
+    ///
+    /// # Errors
+    /// Where no port can be bound, or no certificate made.
+    pub async fn behind_tls(&self) -> Result<TlsFront> {
+        TlsFront::start(self.0.address).await
+    }
+
+    /// How many connections were opened, the operator's among them.
+    pub fn connections(&self) -> usize {
+        self.0.inner.connections.load(Ordering::Relaxed)
+    }
+
+    /// Lets every call but the operator's take so long. Opening a connection takes no longer than before.
+    pub fn set_distance(&self, distance: Duration) {
+        *lock(&self.0.inner.distance) = distance;
     }
 
     /// The calls since the log was reset, in the order of arrival; the operator's are not among them.

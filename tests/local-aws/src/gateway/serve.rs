@@ -40,6 +40,7 @@ enum Outcome {
 
 /// Serves a connection until it ends; how it ends is the client's matter.
 pub(super) async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<()> {
+    let number = inner.connections.fetch_add(1, Ordering::Relaxed) + 1;
     // hyper owns the stream: a second handle decides whether it is closed or reset.
     let stream = stream.into_std()?;
     let handle = stream.try_clone()?;
@@ -51,7 +52,7 @@ pub(super) async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<(
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
             // A task of its own: a call that has begun takes its effect, whatever becomes of the caller.
-            let outcome = tokio::spawn(async move { inner.handle(&parts, body).await }).await?;
+            let outcome = tokio::spawn(async move { inner.handle(&parts, body, number).await }).await?;
             match outcome {
                 Outcome::Answer(answer) => Ok(answer.map(whole)),
                 Outcome::Cut(answer) => Ok(cut(answer)),
@@ -87,19 +88,23 @@ fn cut(answer: Answer) -> Response<Body> {
 }
 
 impl Inner {
-    async fn handle(&self, parts: &Parts, body: Bytes) -> Outcome {
+    async fn handle(&self, parts: &Parts, body: Bytes, connection: usize) -> Outcome {
         let request = Request::read(parts, &body);
         if request.by_operator() {
             return Outcome::Answer(self.answer(parts, body, &request, None).await);
         }
         self.under_way.send_modify(|calls| *calls += 1);
-        let outcome = self.handle_counted(parts, body, &request).await;
+        let outcome = self.handle_counted(parts, body, &request, connection).await;
         self.under_way.send_modify(|calls| *calls -= 1);
         outcome
     }
 
-    async fn handle_counted(&self, parts: &Parts, mut body: Bytes, request: &Request) -> Outcome {
-        let call = self.log.arrive(request);
+    async fn handle_counted(&self, parts: &Parts, mut body: Bytes, request: &Request, connection: usize) -> Outcome {
+        let call = self.log.arrive(request, connection);
+        let distance = *lock(&self.distance);
+        if !distance.is_zero() {
+            tokio::time::sleep(distance).await;
+        }
         self.rounds.hold(&call).await;
         self.faults.hold(&call).await;
         let fault = self.faults.strike(&call);

@@ -110,6 +110,17 @@ impl Lambda {
         lock(&self.0.after).push(Arc::new(call));
     }
 
+    /// Starts the process, where none is warm, and waits until it is ready for its first event; says how long that took.
+    ///
+    /// # Errors
+    /// Where the process cannot be started.
+    pub async fn start(&self) -> Result<Option<Duration>> {
+        let mut slot = self.0.environment.lock().await;
+        let (environment, cold_start) = self.ready(slot.take()).await?;
+        *slot = Some(environment);
+        Ok(cold_start)
+    }
+
     /// Invokes the function once, and waits for the outcome.
     ///
     /// # Errors
@@ -153,18 +164,7 @@ impl Lambda {
     /// Where the process cannot be started.
     pub async fn deliver_once(&self, request_id: &str, event: &[u8]) -> Result<Invocation> {
         let mut slot = self.0.environment.lock().await;
-        let warm = slot.take_if(|warm| warm.is_alive());
-        let (mut environment, cold_start) = match warm {
-            Some(warm) => (warm, None),
-            None => {
-                let begun = Instant::now();
-                let environment = Environment::start(&self.0.binary, &self.0.settings).await?;
-                *lock(&self.0.process) = environment.process_id();
-                (environment, Some(begun))
-            }
-        };
-        environment.ready().await;
-        let cold_start = cold_start.map(|begun| begun.elapsed());
+        let (mut environment, cold_start) = self.ready(slot.take()).await?;
         let begun = Instant::now();
         let timeout = *lock(&self.0.timeout);
         let outcome = environment.invoke(request_id, event, timeout).await;
@@ -181,6 +181,18 @@ impl Lambda {
         let after = lock(&self.0.after).clone();
         after.iter().for_each(|call| call());
         Ok(Invocation { outcome, request_id: request_id.to_owned(), duration, cold_start, logs })
+    }
+
+    /// An environment that waits for an event: this one, while it lives, or a new one, and how long that took to start.
+    async fn ready(&self, mut warm: Option<Environment>) -> Result<(Environment, Option<Duration>)> {
+        let begun = Instant::now();
+        let (mut environment, is_new) = match warm.take_if(|warm| warm.is_alive()) {
+            Some(warm) => (warm, false),
+            None => (Environment::start(&self.0.binary, &self.0.settings).await?, true),
+        };
+        *lock(&self.0.process) = environment.process_id();
+        environment.ready().await;
+        Ok((environment, is_new.then(|| begun.elapsed())))
     }
 
     /// Ends the environment between two invocations, as Lambda does whenever it likes: the next one starts a new process.

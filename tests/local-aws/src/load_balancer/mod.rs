@@ -20,7 +20,7 @@ mod read;
 mod serve;
 mod sign_in;
 mod table;
-mod tls;
+pub(crate) mod tls;
 mod turns;
 
 use std::{

@@ -25,7 +25,7 @@ use tokio_rustls::{
 use super::group::lock;
 
 /// Signs certificates for as long as the load balancer lives.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// By host name.
     issued: Mutex<HashMap<String, Arc<CertifiedKey>>>,
