@@ -238,6 +238,8 @@ impl World {
         let program = binary(DEPLOYER_ROLE);
         let mut command = Command::new(&program);
         command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C at a terminal reaches a whole group: whoever runs this ends it, and is not told of a failure first.
+        command.process_group(0);
         configure(&mut command);
         let process = command
             .spawn()
