@@ -81,7 +81,7 @@ async fn a_service_tag_that_leads_nowhere_is_searched_past() {
 }
 
 #[tokio::test]
-async fn tags_are_read_in_3_round_trips_and_the_service_that_one_names_in_one_call() {
+async fn tags_take_3_round_trips_and_the_service_that_one_names_one_call() {
     let stage = Stage::new().await;
     stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
     stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v1")).await;

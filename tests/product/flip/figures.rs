@@ -1,5 +1,7 @@
 //! Exact figures: calls and round trips in a row. The gateway holds each call until the others of its round trip have come.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetTypeEnum};
 use local_aws::world::{Pair, Rule, path};
 use serde_json::json;
@@ -22,6 +24,8 @@ async fn a_flip_by_name_is_live_by_the_5th_round_trip_and_answered_by_the_9th() 
     let answered = calls.iter().find(|call| call.action == "PutJobSuccessResult").unwrap();
     assert_eq!(answered.depth, 9, "{shown:#?}");
     assert_eq!(calls.len(), 21, "{shown:#?}");
+    let connections: BTreeSet<usize> = calls.iter().map(|call| call.connection).collect();
+    assert_eq!(connections.len(), 8, "as many as the third round trip has calls, and CodePipeline's");
 }
 
 #[tokio::test]

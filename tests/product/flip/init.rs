@@ -30,7 +30,7 @@ fn actions(calls: &[Call]) -> Vec<(usize, &str)> {
 }
 
 #[tokio::test]
-async fn where_init_knew_a_flip_is_live_by_the_3rd_round_trip_and_answered_by_the_7th() {
+async fn where_init_knew_a_flip_is_live_by_round_trip_3_and_answered_by_7() {
     let stage = stage("30000").await;
     stage.lambda.start().await.unwrap();
     stage.world.gateway.expect_rounds(&[5, 1, 2, 2, 3, 2, 1]);

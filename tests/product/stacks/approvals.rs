@@ -64,7 +64,7 @@ async fn an_approval_is_read_and_answered_in_a_terminal() {
     // Who released is read from the pipeline. The first deployment moved no traffic, and what was rejected was never live.
     installation.world.set_policies("deployer", &[HISTORY_POLICY]).unwrap();
     let history = run_as_is(&installation, &["history", "--pipeline", RELEASE, "--json"]).await;
-    let releases: serde_json::Value = serde_json::from_slice(&history.stdout).expect(&said(&history));
+    let releases: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap_or_else(|_| panic!("{}", said(&history)));
     let [release] = releases.as_array().unwrap().as_slice() else { panic!("{releases:#}") };
     let shown = ["version", "replaced", "outcome", "place"].map(|key| release[key].as_str().unwrap_or_default());
     assert_eq!(shown, [&tag(&installation, &other), &first, "live", "Code2"], "{releases:#}");
