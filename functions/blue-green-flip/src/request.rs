@@ -68,7 +68,7 @@ impl Request {
     }
 
     async fn first(&self) -> Result<Topology, ReadError> {
-        let topology = self.reader.topology(&self.asked.elb_name, &self.asked.ports).await?;
+        let topology = self.reader.topology(&self.asked.elb_name).await?;
         // What nobody names is read from the listeners and the records together: those must not be of different times.
         if self.asked.promote_to.is_empty() || self.asked.action == Action::Check {
             return Ok(self.reader.tags_again(topology).await?);

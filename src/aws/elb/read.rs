@@ -10,16 +10,18 @@ use futures::future::try_join_all;
 use futures::try_join;
 use thiserror::Error;
 
-use super::{actions, conditions};
+use super::actions;
+use super::conditions::{self, Numbered};
 use crate::aws::call::Caller;
 use crate::aws::failure::{AwsFailure, Class};
 use crate::seen::group::{Target, TargetGroup, arn_tail};
-use crate::seen::ports::PortPair;
 use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Listener, Rule, RuleId, Topology};
 
 /// The most ARNs that DescribeTags takes (service model).
 const TAGS_AT_ONCE: usize = 20;
+/// The action that reads rules.
+const RULES: &str = "elasticloadbalancing:DescribeRules";
 /// The largest page that ELB serves (service model).
 const PAGE: i32 = 400;
 
@@ -62,25 +64,18 @@ impl Reader {
     ///
     /// # Errors
     /// [`SetupError::NoLoadBalancer`] where there is none of that name, and [`AwsFailure`] for everything else.
-    pub async fn topology(&self, name: &str, ports: &[PortPair]) -> Result<Topology, ReadError> {
+    pub async fn topology(&self, name: &str) -> Result<Topology, ReadError> {
         let arn = self.load_balancer(name).await?;
         let (listeners, groups) = try_join!(self.listeners(&arn), self.groups_of(&arn))?;
-        let wanted = |port: u16| ports.iter().any(|pair| pair.live == port || pair.test == port);
         let arns: Vec<String> = groups.iter().filter_map(|group| group.target_group_arn().map(str::to_owned)).collect();
-        let (rules, groups) = try_join!(
-            try_join_all(
-                listeners
-                    .iter()
-                    .filter(|(port, _)| wanted(**port))
-                    .map(|(port, arn)| async move { Ok::<_, AwsFailure>((*port, self.rules(arn).await?)) })
-            ),
-            self.groups(&groups, &arns),
-        )?;
-        let mut rules: BTreeMap<u16, Vec<Rule>> = rules.into_iter().collect();
-        let listeners = listeners.into_iter();
-        let listeners =
-            listeners.map(|(port, arn)| (port, Listener { arn, port, rules: rules.remove(&port).unwrap_or_default() }));
-        let mut topology = Topology { name: name.to_owned(), arn, listeners: listeners.collect(), groups };
+        let (rules, groups) =
+            try_join!(try_join_all(listeners.values().map(|arn| self.rules(arn))), self.groups(&groups, &arns),)?;
+        let mut numbered = Numbered::default();
+        let listeners = listeners.into_iter().zip(rules).map(|((port, arn), rules)| {
+            let rules = read_rules(&arn, &rules, &mut numbered)?;
+            Ok::<_, AwsFailure>((port, Listener { arn, port, rules }))
+        });
+        let mut topology = Topology { name: name.to_owned(), arn, listeners: listeners.collect::<Result<_, _>>()?, groups };
         self.detached(&mut topology).await?;
         Ok(topology)
     }
@@ -109,17 +104,11 @@ impl Reader {
     pub async fn again(&self, topology: &Topology) -> Result<Topology, AwsFailure> {
         let mut fresh = topology.clone();
         let arns: Vec<String> = topology.groups.keys().cloned().collect();
-        let read = topology.listeners.values().filter(|listener| !listener.rules.is_empty());
-        let (rules, mut tags) = try_join!(
-            try_join_all(
-                read.map(|listener| async move { Ok::<_, AwsFailure>((listener.port, self.rules(&listener.arn).await?)) })
-            ),
-            self.tags(&arns),
-        )?;
-        for (port, rules) in rules {
-            if let Some(listener) = fresh.listeners.get_mut(&port) {
-                listener.rules = rules;
-            }
+        let (rules, mut tags) =
+            try_join!(try_join_all(topology.listeners.values().map(|listener| self.rules(&listener.arn))), self.tags(&arns))?;
+        let mut numbered = Numbered::default();
+        for (listener, rules) in fresh.listeners.values_mut().zip(rules) {
+            listener.rules = read_rules(&listener.arn, &rules, &mut numbered)?;
         }
         for (arn, group) in &mut fresh.groups {
             group.tags = tags.remove(arn).unwrap_or_default();
@@ -177,23 +166,13 @@ impl Reader {
         read.ok_or_else(|| AwsFailure::incomplete(ACTION, load_balancer, "port or ARN of a listener"))
     }
 
-    async fn rules(&self, listener: &str) -> Result<Vec<Rule>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeRules";
+    async fn rules(&self, listener: &str) -> Result<Vec<elb::Rule>, AwsFailure> {
         let pages = self.pages(async |marker: Option<String>| {
             let call = || self.elb.describe_rules().listener_arn(listener).page_size(PAGE).set_marker(marker.clone()).send();
-            let answer = self.caller.call(ACTION, listener, call).await?;
+            let answer = self.caller.call(RULES, listener, call).await?;
             Ok((answer.rules.unwrap_or_default(), answer.next_marker))
         });
-        let mut rules = Vec::new();
-        for rule in pages.await? {
-            let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, listener, "ARN of a rule"))?;
-            let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "priority"))?.to_owned();
-            let conditions = conditions::read(arn, rule.conditions());
-            let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
-            rules.push(Rule { id, conditions, actions: actions::read(rule.actions()), priority });
-        }
-        rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
-        Ok(rules)
+        pages.await
     }
 
     async fn groups_of(&self, load_balancer: &str) -> Result<Vec<elb::TargetGroup>, AwsFailure> {
@@ -286,9 +265,12 @@ impl Reader {
             let target = described.target()?;
             let id = target.id().unwrap_or_default();
             let health = described.target_health()?;
+            // A target that a zonal shift takes the traffic from stays `healthy`.
+            let moved = described.administrative_override().and_then(elb::AdministrativeOverride::state);
+            let shifted = moved.is_some_and(|state| state.as_str() == "zonal_shift_active");
             Some(Target {
                 id: target.port().map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
-                state: health.state()?.as_str().to_owned(),
+                state: if shifted { "zonal shift".to_owned() } else { health.state()?.as_str().to_owned() },
                 reason: health.reason().map(|reason| reason.as_str().to_owned()),
             })
         };
@@ -319,4 +301,19 @@ impl Reader {
         }
         Ok(all)
     }
+}
+
+/// The rules of a listener as they were read, in the order of evaluation.
+fn read_rules(listener: &str, read: &[elb::Rule], numbered: &mut Numbered) -> Result<Vec<Rule>, AwsFailure> {
+    let mut rules = Vec::new();
+    for rule in read {
+        let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(RULES, listener, "ARN of a rule"))?;
+        let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(RULES, arn, "priority"))?.to_owned();
+        let conditions = conditions::read(arn, rule.conditions(), numbered);
+        let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
+        let (actions, transforms) = (actions::read(rule.actions()), !rule.transforms().is_empty());
+        rules.push(Rule { id, conditions, actions, transforms, priority });
+    }
+    rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
+    Ok(rules)
 }
