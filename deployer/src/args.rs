@@ -126,6 +126,9 @@ pub struct BuildArgs {
     /// Refuse where the live side runs another image than its Image tag says
     #[arg(long)]
     pub strict: bool,
+    /// This is the first deployment of the service: neither its load balancer nor its target groups are there yet
+    #[arg(long)]
+    pub first: bool,
     /// The service that is built, where the load balancer carries several (by the Service tag)
     #[arg(long, value_name = "CLUSTER/SERVICE", conflicts_with = "group")]
     pub service: Option<String>,
@@ -161,6 +164,9 @@ pub struct ShowArgs {
     pub target: Target,
     #[command(flatten)]
     pub cluster: Cluster,
+    /// Only the pair with this target group, by name or ARN [default: every pair]
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -223,6 +229,9 @@ pub struct PlanArgs {
     /// Pass over health and capacity
     #[arg(long)]
     pub force: bool,
+    /// Only the pair with this target group, by name or ARN [default: every pair]
+    #[arg(long, value_name = "NAME")]
+    pub group: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -282,7 +291,7 @@ impl Execution {
 
 fn load_balancer(text: &str) -> Result<String, String> {
     let right = is_load_balancer_name(text).then(|| text.to_owned());
-    right.ok_or_else(|| "expected a load balancer's name: 1 to 32 letters, digits and hyphens".to_owned())
+    right.ok_or_else(|| "expected a load balancer's name in --elb or ELB_NAME: 1 to 32 letters, digits and hyphens".to_owned())
 }
 
 fn service(text: &str) -> Result<(String, String), String> {

@@ -117,6 +117,8 @@ fn setup_exit(setup_error: &SetupError) -> Exit {
         | SetupError::UnknownGroup { .. }
         | SetupError::AmbiguousGroup { .. }
         | SetupError::BothOfPair(..)
+        | SetupError::Outside { .. }
+        | SetupError::OneService { .. }
         | SetupError::UnknownAction { .. } => Exit::Refused,
     }
 }

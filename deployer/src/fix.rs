@@ -41,18 +41,22 @@ pub fn show(rule: &Rule) -> String {
     }
 }
 
-/// Gives a listener the counterpart of a rule that stands on another one.
+/// Gives a listener the counterpart of a rule that stands on another one. None where a command could not say all of it: more
+/// actions than a forward, rewrites, values that are not kept since they may be secrets; and default actions, which would take
+/// the place of others.
 #[must_use]
-pub fn counterpart(rule: &Rule, listener: &str, serving: &str, resting: &str) -> String {
-    let actions = forwards(serving, resting);
-    if matches!(rule.id, RuleId::Default(_)) {
-        return format!("aws elbv2 modify-listener --listener-arn {listener} --default-actions {actions}");
-    }
-    let conditions: Vec<Value> = rule.conditions.iter().map(condition).collect();
-    let conditions = Value::from(conditions).to_string();
-    let conditions = quote(&conditions);
-    let priority = &rule.priority;
-    format!("aws elbv2 create-rule --listener-arn {listener} --priority {priority} --conditions {conditions} --actions {actions}")
+pub fn counterpart(rule: &Rule, listener: &str, serving: &str, resting: &str) -> Option<String> {
+    let known = |condition: &Condition| !matches!(condition.field.as_str(), "http-header" | "query-string");
+    let whole = rule.actions.len() <= 1 && !rule.transforms && rule.conditions.iter().all(known);
+    let RuleId::Rule(_) = &rule.id else { return None };
+    whole.then(|| {
+        let conditions: Vec<Value> = rule.conditions.iter().map(condition).collect();
+        let conditions = Value::from(conditions).to_string();
+        let (priority, conditions, actions) = (&rule.priority, quote(&conditions), forwards(serving, resting));
+        format!(
+            "aws elbv2 create-rule --listener-arn {listener} --priority {priority} --conditions {conditions} --actions {actions}"
+        )
+    })
 }
 
 /// Makes a listener.
@@ -77,20 +81,11 @@ fn condition(condition: &Condition) -> Value {
     let (regexes, values): (Vec<&str>, Vec<&str>) =
         condition.values.iter().map(String::as_str).partition(|value| value.starts_with("regex:"));
     let mut config = json!({});
-    if condition.field == "query-string" {
-        let pair = |text: &str| match text.split_once('=') {
-            Some((key, value)) => json!({ "Key": key, "Value": value }),
-            None => json!({ "Value": text }),
-        };
-        config["Values"] = values.into_iter().map(pair).collect();
-    } else if !values.is_empty() {
+    if !values.is_empty() {
         config["Values"] = json!(values);
     }
     if !regexes.is_empty() {
         config["RegexValues"] = regexes.into_iter().filter_map(|regex| regex.strip_prefix("regex:")).collect();
-    }
-    if let Some(name) = &condition.name {
-        config["HttpHeaderName"] = json!(name);
     }
     let words = condition.field.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
     let key = words.collect::<String>() + "Config";
@@ -112,36 +107,26 @@ mod tests {
         };
         let expected = format!("[{}]", super::condition(&condition));
         let (id, conditions) = (RuleId::Rule("arn:rule".to_owned()), BTreeSet::from([condition]));
-        let rule = Rule { id, priority: "10".to_owned(), conditions, actions: Vec::new() };
-        let words = shell_words::split(&super::counterpart(&rule, "arn:listener", "arn:one", "arn:other"));
+        let rule = Rule { id, priority: "10".to_owned(), conditions, actions: Vec::new(), transforms: false };
+        let command = super::counterpart(&rule, "arn:listener", "arn:one", "arn:other").unwrap_or_default();
+        let words = shell_words::split(&command);
         assert!(words.is_ok_and(|words| words[8] == expected), "{expected}");
     }
 
     #[test]
     fn conditions_are_written_as_create_rule_takes_them() {
-        let written = |field: &str, name: Option<&str>, values: &[&str]| {
+        let written = |field: &str, values: &[&str]| {
             let values = values.iter().map(|value| (*value).to_owned()).collect();
-            super::condition(&Condition { field: field.to_owned(), name: name.map(str::to_owned), values }).to_string()
+            super::condition(&Condition { field: field.to_owned(), name: None, values }).to_string()
         };
         assert_eq!(
-            written("path-pattern", None, &["/api/*", "regex:^/v[0-9]"]),
+            written("path-pattern", &["/api/*", "regex:^/v[0-9]"]),
             r#"{"Field":"path-pattern","PathPatternConfig":{"RegexValues":["^/v[0-9]"],"Values":["/api/*"]}}"#
         );
         assert_eq!(
-            written("http-header", Some("x-beta"), &["1"]),
-            r#"{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"x-beta","Values":["1"]}}"#
-        );
-        assert_eq!(
-            written("query-string", None, &["a=1", "b"]),
-            r#"{"Field":"query-string","QueryStringConfig":{"Values":[{"Key":"a","Value":"1"},{"Value":"b"}]}}"#
-        );
-        assert_eq!(
-            written("http-request-method", None, &["GET"]),
+            written("http-request-method", &["GET"]),
             r#"{"Field":"http-request-method","HttpRequestMethodConfig":{"Values":["GET"]}}"#
         );
-        assert_eq!(
-            written("source-ip", None, &["10.0.0.0/8"]),
-            r#"{"Field":"source-ip","SourceIpConfig":{"Values":["10.0.0.0/8"]}}"#
-        );
+        assert_eq!(written("source-ip", &["10.0.0.0/8"]), r#"{"Field":"source-ip","SourceIpConfig":{"Values":["10.0.0.0/8"]}}"#);
     }
 }

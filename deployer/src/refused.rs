@@ -41,6 +41,28 @@ pub enum Refused {
         /// Each pair for a person.
         pairs: Vec<String>,
     },
+    /// `--strict`, and what is named is not there.
+    #[error(
+        "no load balancer is named {load_balancer} in {region}, which would make this the first deployment; refused because of --strict. \
+         Check the name, the account and the Region; where it is the first deployment, pass --first"
+    )]
+    NotFirst {
+        /// The name.
+        load_balancer: String,
+        /// The Region.
+        region: String,
+    },
+    /// `--first`, and there is something already.
+    #[error(
+        "--first says that this is the first deployment, but load balancer {load_balancer} carries {}. Name this service with --service or \
+         --group where none of those is its pair; otherwise leave --first out", .pairs.join("; ")
+    )]
+    NotTheFirst {
+        /// The load balancer.
+        load_balancer: String,
+        /// The pairs that are there.
+        pairs: Vec<String>,
+    },
     /// The listeners do not tell which group is live.
     #[error(
         "the rules do not tell which version is live: {}; expected one group with all of the live traffic and the other one on test. \
@@ -110,6 +132,21 @@ pub enum Refused {
         /// What ECS says.
         ecs: String,
         /// The command that fixes it.
+        fix: String,
+    },
+    /// ECS does not say which of several versions serves behind a group.
+    #[error(
+        "what {group} ({role}) runs is not certain: {}; expected one service with tasks behind it, and a deployment that is completed. \
+         Wait for the deployment, take the service away that is not to serve, or set the tag to what is right: `{fix}`", .several.join("; ")
+    )]
+    RunsUnclear {
+        /// The group.
+        group: String,
+        /// `live` or `test`.
+        role: &'static str,
+        /// Each version with its service.
+        several: Vec<String>,
+        /// The command that settles it.
         fix: String,
     },
     /// `--strict`, and the live group's tag is not what ECS runs.

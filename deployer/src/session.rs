@@ -1,6 +1,5 @@
 //! The AWS clients of one run.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
@@ -20,7 +19,7 @@ use blue_green::aws::history::History;
 use blue_green::aws::iam::not_passed;
 use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
-use blue_green::plan::labels::Running;
+use blue_green::plan::behind::Behind;
 use blue_green::seen::group::TargetGroup;
 
 use crate::failure::Failure;
@@ -106,20 +105,20 @@ impl Session {
         Reader::new(&self.config, self.elb.clone(), self.caller(timeout))
     }
 
-    /// What runs behind each of these groups, by its ARN; shows how far a search for it has come. Its time begins now.
+    /// What runs behind each of these groups; shows how far a search for it has come. Its time begins now.
     ///
     /// # Errors
     /// An [`AwsFailure`].
-    pub async fn running(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<BTreeMap<String, Running>, AwsFailure> {
+    pub async fn behind(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<Behind, AwsFailure> {
         let mut bar = None;
         let looked = |so_far: usize, all: usize| {
             bar.get_or_insert_with(|| output::search(all)).set_position(so_far as u64);
         };
-        let running = Ecs::new(self.ecs.clone(), self.caller(self.timeout)).behind(groups, cluster, looked).await;
+        let behind = Ecs::new(self.ecs.clone(), self.caller(self.timeout)).behind(groups, cluster, looked).await;
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        running
+        behind
     }
 
     /// Reads stacks; its time begins now.

@@ -34,6 +34,9 @@ pub enum BuildFileError {
         /// The parser's words.
         reason: String,
     },
+    /// It is text of two bytes a character.
+    #[error("is UTF-16; expected UTF-8. Let the build step write it so (PowerShell: Set-Content -Encoding utf8)")]
+    Utf16,
     /// It is JSON, but no object.
     #[error("is not a JSON object ({0}); expected one such as {{\"tag\":\"1.4.2\"}}")]
     NotObject(String),
@@ -60,6 +63,11 @@ impl BuildFile {
     /// # Errors
     /// A [`BuildFileError`] that says what was found and what was expected; it completes "build.json …".
     pub fn parse(bytes: &[u8]) -> Result<Self, BuildFileError> {
+        if matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [_, 0, ..] | [0, _, ..]) {
+            return Err(BuildFileError::Utf16);
+        }
+        // A byte order mark says nothing in UTF-8, and some editors write it.
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let entries = serde_json::from_slice::<Entries<Box<RawValue>>>(bytes).map_err(|error| {
             let place = format!(" at line {} column {}", error.line(), error.column());
             let reason = error.to_string().replace(&place, "");
@@ -141,7 +149,10 @@ mod tests {
         let wrong = |text: &str| BuildFile::parse(text.as_bytes()).map(drop).unwrap_err();
         assert!(matches!(wrong(""), BuildFileError::NotJson { .. }));
         assert!(matches!(wrong("{\"tag\":\"v1\"} more"), BuildFileError::NotJson { .. }));
-        assert!(matches!(wrong("\u{feff}{\"tag\":\"v1\"}"), BuildFileError::NotJson { .. }));
+        assert_eq!(written("\u{feff}{\"tag\":\"v1\"}"), written("{\"tag\":\"v1\"}"));
+        for utf16 in [&b"\xFF\xFE{\0"[..], b"\xFE\xFF\0{", b"{\0}\0"] {
+            assert_eq!(BuildFile::parse(utf16).map(drop), Err(BuildFileError::Utf16));
+        }
         for text in ["[]", "\"v1\"", "null", "7"] {
             assert!(matches!(wrong(text), BuildFileError::NotObject(_)), "{text}");
         }

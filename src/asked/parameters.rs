@@ -149,6 +149,14 @@ impl Reader {
     fn text(&mut self, key: &str, allowed: impl Fn(&str) -> bool) -> Option<String> {
         match self.take(key)? {
             Value::String(text) if allowed(&text) => Some(text),
+            Value::String(text) if text.contains("#{") => {
+                self.mistakes.push(format!(
+                    "{key} is {}: this variable was not resolved. CodePipeline does that, in the UserParameters of its own actions, where \
+                     the namespace is that of an earlier action; elsewhere name the value itself",
+                    quoted(&text)
+                ));
+                None
+            }
             found => {
                 self.wrong(key, &found);
                 None

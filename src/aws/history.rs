@@ -93,7 +93,7 @@ impl Readers {
     }
 
     async fn records(&self, name: &str, ports: &[PortPair]) -> Result<Vec<Release>, ReadError> {
-        let topology = self.load_balancers.topology(name, ports).await?;
+        let topology = self.load_balancers.topology(name).await?;
         let pairs: Vec<_> = survey(&topology, ports)?.pairs.into_keys().collect();
         Ok(flips::of_records(&topology, &pairs))
     }

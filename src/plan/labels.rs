@@ -1,7 +1,7 @@
 //! Bringing labels in line with what is really there: `IsProduction` with the listeners, `Image` with what ECS runs,
 //! and the end of a fence whose build did not stay. Labels decide nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,8 +24,11 @@ pub struct Running {
     pub image: String,
     /// The image's tag; none where it is pinned by digest alone.
     pub tag: Option<String>,
-    /// When the PRIMARY deployment began, where it is the only one and is completed; none while one is under way.
+    /// When its deployment began, where it is the only one and is completed; none while one is under way.
     pub settled: Option<Timestamp>,
+    /// The groups that the service registers into.
+    #[serde(skip)]
+    pub groups: BTreeSet<String>,
 }
 
 /// The writes that bring the labels of a pair in line; empty where they are. Nothing here moves traffic. `execution` is

@@ -105,7 +105,14 @@ fn group<'a>(topology: &'a Topology, arn: &str) -> Result<&'a TargetGroup, Setup
 /// The rules of a pair, those of the live ports first.
 pub(crate) fn port_rules<'a>(survey: &Survey<'a>, pair: &Pair) -> Vec<(bool, PortRule<'a>)> {
     let live = survey.twins_of(pair).map(|twin| (true, twin.live));
-    live.chain(survey.twins_of(pair).map(|twin| (false, twin.test))).collect()
+    let mut rules: Vec<(bool, PortRule<'a>)> = live.collect();
+    for twin in survey.twins_of(pair) {
+        // A test rule may be the twin of several live ones.
+        if !rules.contains(&(false, twin.test)) {
+            rules.push((false, twin.test));
+        }
+    }
+    rules
 }
 
 fn seen_rule(topology: &Topology, pair: &Pair, rule: &PortRule<'_>, live: bool) -> Rule {

@@ -1,6 +1,7 @@
 //! The plan: the ordered writes from what is there to what is wanted. A value: printed, it is the dry run; applied, it is
 //! the flip; compared, it is the test.
 
+pub mod behind;
 pub mod labels;
 pub mod look;
 mod rules;

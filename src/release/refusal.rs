@@ -93,9 +93,13 @@ impl Refusal {
         match self {
             Self::NoHealthyTarget { group, registered, required, states } => {
                 let states = if states.is_empty() { String::new() } else { format!(": {}", states.join(", ")) };
+                let next = match states.contains("Target.HealthCheckDisabled") {
+                    true => "Its health checks are off: turn them on, or pass over them with Force",
+                    false => "Look at its service's events and health check",
+                };
                 format!(
                     "{group} has no healthy target ({registered} registered{states}); at least {required} must be healthy before it \
-                     may take the traffic. Look at its service's events and health check, then approve again"
+                     may take the traffic. {next}, then approve again"
                 )
             }
             Self::TooSmall { group, promoted, retired, required, percent } => format!(

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::asked::words::is_word;
 use crate::seen::group::{IMAGE, TargetGroup};
 use crate::seen::topology::Topology;
 
@@ -37,8 +38,8 @@ pub struct Sides {
 pub struct Report {
     /// The flip id.
     pub flip: String,
-    /// Who is live, as `PromoteTo` takes it: the Identifier, or the group's name where it has none or another group has
-    /// the same; several comma-separated.
+    /// Who is live, as `PromoteTo` takes it: the Identifier, or the group's name where it has none, or one that is no single
+    /// word, or another group has the same; several comma-separated.
     pub live: String,
     /// The image tag that is live, by the group's tag; `unknown` where it has none.
     pub live_image: String,
@@ -58,7 +59,12 @@ impl Report {
     /// The report on a topology as it is when the job ends.
     #[must_use]
     pub fn new(flip: &str, topology: &Topology, sides: &[Sides], changed: bool, summary: &str) -> Self {
-        let names = |arns: &[&String]| arns.iter().map(|arn| topology.short(arn)).collect::<Vec<_>>().join(",");
+        // What PromoteTo does not take as one word is called by its group's name.
+        let name = |arn: &'_ str| match topology.short(arn) {
+            word if is_word(word) => word.to_owned(),
+            _ => topology.group(arn).map_or(arn, |group| &group.name).to_owned(),
+        };
+        let names = |arns: &[&String]| arns.iter().map(|arn| name(arn)).collect::<Vec<_>>().join(",");
         let images =
             |arns: &[&String]| arns.iter().map(|arn| topology.group(arn).map_or(UNKNOWN, image)).collect::<Vec<_>>().join(",");
         let (live, test): (Vec<&String>, Vec<&String>) = sides.iter().map(|sides| (&sides.live, &sides.test)).unzip();

@@ -113,7 +113,8 @@ mod tests {
             let values = BTreeSet::from([format!("/{}/{number}/*", "x".repeat(100))]);
             let path = Condition { field: "path-pattern".to_owned(), name: None, values };
             let conditions = if priority == "default" { BTreeSet::new() } else { BTreeSet::from([path]) };
-            Rule { id, priority, conditions, actions: vec![Action { order: None, kind: ActionKind::Forward(forward) }] }
+            let actions = vec![Action { order: None, kind: ActionKind::Forward(forward) }];
+            Rule { id, priority, conditions, actions, transforms: false }
         };
         Listener { arn: port.to_string(), port, rules: (0..rules).map(rule).collect() }
     }

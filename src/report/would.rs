@@ -108,7 +108,6 @@ pub fn would_flip(topology: &Topology, survey: &Survey<'_>, plan: &Plan, would: 
                 sentences.push(format!("Healthy targets: {} against {} that serve now.", healthy(&live), healthy(&test)));
             }
         }
-        sentences.extend(plan.rules().map(|step| format!("{}.", step.write)));
         sentences.extend(plan.notes.iter().map(|note| format!("{note}.")));
     } else {
         let (pairs, rules) = (would.len(), plan.rules().count());
@@ -120,6 +119,18 @@ pub fn would_flip(topology: &Topology, survey: &Survey<'_>, plan: &Plan, would: 
     sentences.extend(seconds(plan.rules().count()).map(|seconds| {
         format!("AWS takes 3 rule changes a second after the first 20: this flip takes about {seconds} seconds.")
     }));
+    sentences.join(" ")
+}
+
+/// How many rules are told one by one; more would leave no room for what runs, and for what is wrong.
+const FEW: usize = 8;
+
+/// The rules that a flip would write: what comes last in a text, since it may be long.
+#[must_use]
+pub fn would_write(plan: &Plan) -> String {
+    let mut sentences: Vec<String> = plan.rules().take(FEW).map(|step| format!("{}.", step.write)).collect();
+    let more = plan.rules().count().saturating_sub(FEW);
+    sentences.extend((more > 0).then(|| format!("And {more} more rules, which `deployer plan` shows.")));
     sentences.join(" ")
 }
 

@@ -38,7 +38,7 @@ pub struct TargetGroup {
 pub struct Target {
     /// The target's id and port, such as `10.0.1.7:8080`.
     pub id: String,
-    /// AWS's state: `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining`, `unavailable`.
+    /// `zonal shift` where one takes the traffic from it; else AWS's state: `initial`, `healthy`, `unhealthy`, `unhealthy.draining`, `unused`, `draining`, `unavailable`.
     pub state: String,
     /// AWS's reason code, where it gave one.
     pub reason: Option<String>,
@@ -96,6 +96,22 @@ impl TargetGroup {
             None => format!("target group {} ({image})", self.name),
         }
     }
+}
+
+/// The cluster and the name of the service that a `Service` tag names: `cluster/service`, or the service's ARN with its
+/// cluster; none where it names neither.
+#[must_use]
+pub fn service_named(tag: &str) -> Option<(&str, &str)> {
+    let path = match tag.split_once(":service/") {
+        Some((arn, path)) if arn.starts_with("arn:") => path,
+        Some(_) => return None,
+        None => tag,
+    };
+    // Names of clusters and services (ECS API reference, CreateService).
+    let is_name = |name: &str| {
+        (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    path.split_once('/').filter(|(cluster, service)| is_name(cluster) && is_name(service))
 }
 
 /// The tail of a target group's ARN, `name/hash`: unique within a Region and account, and short enough for a tag.

@@ -25,19 +25,22 @@ pub const DEFAULT: [PortPair; 2] = [PortPair { live: 80, test: 8080 }, PortPair 
 /// Reads `LIVE:TEST[,LIVE:TEST…]`.
 ///
 /// # Errors
-/// A sentence that says what was found and what is allowed: ports 1 to 65535, each once.
+/// A sentence that says what was found and what is allowed: ports 1 to 65535, a live port once, and a test port for one
+/// live port or for several.
 pub fn parse(text: &str) -> Result<Vec<PortPair>, String> {
     let mut pairs = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
     for part in text.split(',') {
         let pair = part
             .split_once(':')
             .and_then(|(live, test)| Some(PortPair { live: port(live)?, test: port(test)? }))
             .ok_or_else(|| format!("found {part:?}, expected LIVE:TEST with ports 1 to 65535, such as \"80:8080,443:8443\""))?;
-        for port in [pair.live, pair.test] {
-            if !seen.insert(port) {
-                return Err(format!("port {port} is named twice in {text:?}; each port has one role"));
-            }
+        let live = |port: u16| pairs.iter().any(|other: &PortPair| other.live == port);
+        let test = |port: u16| pairs.iter().any(|other: &PortPair| other.test == port);
+        let wrong = live(pair.live) || test(pair.live) || pair.live == pair.test;
+        if let Some(port) = wrong.then_some(pair.live).or_else(|| live(pair.test).then_some(pair.test)) {
+            return Err(format!(
+                "port {port} is named twice in {text:?}; a live port is named once, and only a test port may rehearse several"
+            ));
         }
         pairs.push(pair);
     }

@@ -124,6 +124,24 @@ pub enum SetupError {
         /// AWS's action type.
         kind: String,
     },
+    /// A listener that is in none of the port pairs serves a group of the flip.
+    Outside {
+        /// The rule, with its port.
+        rule: String,
+        /// The port of the rule.
+        port: u16,
+        /// The group it forwards to.
+        group: String,
+        /// The port pairs.
+        ports: String,
+    },
+    /// One ECS service runs behind both groups of a pair.
+    OneService {
+        /// `cluster/service`.
+        service: String,
+        /// The two groups' names.
+        groups: [String; 2],
+    },
     /// AWS would not take the action that a flip has to write.
     Overfull {
         /// The rule.
@@ -163,7 +181,8 @@ impl SetupError {
             ),
             Self::NoForward { load_balancer, ports, found } => format!(
                 "load balancer {load_balancer} has no forward action with a twin on ports {ports}{}; expected a rule or a default \
-                 action on both ports that forwards to a target group",
+                 action on both ports that forwards to a target group. Rules are twins where their conditions are the same: give the \
+                 rule on the test port those of the live one",
                 in_brackets(found)
             ),
             Self::NoTwin { port, rule, group, other, instead } => {
@@ -213,6 +232,16 @@ impl SetupError {
             Self::UnknownAction { port, rule, kind } => format!(
                 "port {port}, {rule} holds an action of type {kind}, which this version cannot write back unchanged; it would be \
                  lost. Update this function first"
+            ),
+            Self::Outside { rule, port, group, ports } => format!(
+                "{rule} forwards to {group}, but port {port} is in none of the port pairs {ports}: a flip would leave it behind, and a \
+                 build would replace what it serves. Take it in with {setting}, such as {ports},{port}:TEST with the port that rehearses \
+                 it (which may be one of those), or let it forward to a group of its own"
+            ),
+            Self::OneService { service, groups } => format!(
+                "service {service} registers its tasks into both {} (as ECS's own blue/green does); expected a service for each, since \
+                 one service cannot run two versions as long as they are needed. Give one of the groups a service of its own",
+                groups.join(" and ")
             ),
             Self::Overfull { rule, would } => {
                 format!("{rule} would have to hold {would}. Remove every group but the two of the pair from it first")

@@ -1,13 +1,13 @@
 //! The survey: twins and pairs, once a reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::seen::pair::Pair;
 use crate::seen::pairing::{Pairing, pairing, why_unpaired};
 use crate::seen::ports::{self, PortPair};
 use crate::seen::setup_error::SetupError;
 use crate::seen::topology::Topology;
-use crate::seen::twins::{PortRule, Twin, as_it_is, key, kinds, listener_pairs, match_rules};
+use crate::seen::twins::{PortRule, Twin, as_it_is, key, kinds, listener_pairs, match_rules, outside};
 
 /// What the listeners amount to.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Survey<'a> {
     pub twins: Vec<Twin<'a>>,
     /// Rules that forward without a twin.
     pub unmatched: Vec<PortRule<'a>>,
+    /// Rules that forward on listeners that are in none of the port pairs.
+    pub outside: Vec<PortRule<'a>>,
     /// Rules that do not forward and so are left as they are, as sentences.
     pub untouched: Vec<String>,
     /// The pairs of groups, each with the indices of its twins.
@@ -81,6 +83,44 @@ impl<'a> Survey<'a> {
         })
     }
 
+    /// The same with no pair but the one that holds this group, by its name or ARN.
+    ///
+    /// # Errors
+    /// Where no pair holds it.
+    pub fn only(mut self, topology: &Topology, wanted: &str) -> Result<Self, SetupError> {
+        let is_wanted = |arn: &str| arn == wanted || topology.group(arn).is_some_and(|group| group.name == wanted);
+        let held = |pair: &Pair| is_wanted(&pair.first) || is_wanted(&pair.second);
+        if !self.pairs.keys().any(held) {
+            return Err(SetupError::UnknownGroup {
+                wanted: wanted.to_owned(),
+                load_balancer: topology.name.clone(),
+                known: self.pairs.keys().flat_map(|pair| [&pair.first, &pair.second]).map(|arn| topology.describe(arn)).collect(),
+            });
+        }
+        self.pairs.retain(|pair, _| held(pair));
+        Ok(self)
+    }
+
+    /// Every rule of a twin, each once: a test rule may be the twin of several.
+    #[must_use]
+    pub fn of_twins(&self) -> Vec<&PortRule<'a>> {
+        let mut rules: Vec<&PortRule<'a>> = Vec::new();
+        for side in self.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
+            if !rules.contains(&side) {
+                rules.push(side);
+            }
+        }
+        rules
+    }
+
+    /// What it means that a listener which is in none of the port pairs sends traffic to `group`, where one does.
+    #[must_use]
+    pub fn outside(&self, topology: &Topology, group: &str) -> Option<SetupError> {
+        let side = self.outside.iter().find(|side| side.forward.sends_to(group))?;
+        let ports = ports::display(&self.ports);
+        Some(SetupError::Outside { rule: side.describe(), port: side.port, group: topology.describe(group), ports })
+    }
+
     /// Why a rule that sends traffic to `group` cannot move with the group's pair, where there is such a rule: it has no
     /// twin, or nothing says the pair of its twin. A flip could not move it.
     #[must_use]
@@ -88,6 +128,9 @@ impl<'a> Survey<'a> {
         let sends = |twin: &Twin<'_>| twin.live.forward.sends_to(group) || twin.test.forward.sends_to(group);
         if let Some(side) = self.unmatched.iter().find(|side| side.forward.sends_to(group)) {
             return Some(self.no_twin(topology, side, group));
+        }
+        if let Some(outside) = self.outside(topology, group) {
+            return Some(outside);
         }
         let ambiguous =
             self.ambiguous.iter().find(|(index, _)| sends(&self.twins[*index])).map(|(_, setup_error)| setup_error.clone());
@@ -112,7 +155,21 @@ pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'
                 .extend(listener.rules.iter().filter(|rule| rule.forward().is_none()).map(|rule| as_it_is(listener.port, rule)));
         }
     }
+    // A test port may rehearse several live ports: then a rule of it needs a twin on one of them.
+    let mut rehearses: Vec<PortRule<'_>> = Vec::new();
+    unmatched.retain(|side: &PortRule<'_>| {
+        let left = !twins.iter().any(|twin: &Twin<'_>| twin.test == *side) && !rehearses.contains(side);
+        rehearses.push(*side);
+        left
+    });
+    let mut told = BTreeSet::new();
+    untouched.retain(|sentence| told.insert(sentence.clone()));
     if twins.is_empty() {
+        untouched.extend(
+            unmatched
+                .iter()
+                .map(|side| format!("{} forwards to {} and has no twin", side.describe(), topology.weights(side.forward))),
+        );
         return Err(SetupError::NoForward {
             load_balancer: topology.name.clone(),
             ports: ports::display(&listeners.iter().map(|(pair, _, _)| *pair).collect::<Vec<_>>()),
@@ -124,6 +181,7 @@ pub fn survey<'a>(topology: &'a Topology, ports: &[PortPair]) -> Result<Survey<'
         ports: listeners.iter().map(|(pair, _, _)| *pair).collect(),
         twins,
         unmatched,
+        outside: outside(topology, ports),
         untouched,
         pairs,
         unpaired,

@@ -30,7 +30,7 @@ pub struct Listener {
     pub arn: String,
     /// The port it listens on.
     pub port: u16,
-    /// Its rules in the order of evaluation, the default rule last; none where no port pair names the listener.
+    /// Its rules in the order of evaluation, the default rule last.
     pub rules: Vec<Rule>,
 }
 
@@ -45,6 +45,8 @@ pub struct Rule {
     pub conditions: BTreeSet<Condition>,
     /// What happens to a request, in the order in which AWS lists it.
     pub actions: Vec<Action>,
+    /// Whether it rewrites requests, which a flip keeps.
+    pub transforms: bool,
 }
 
 /// How a rule is addressed: the default rule only through its listener
@@ -74,7 +76,8 @@ pub struct Condition {
     pub field: String,
     /// The header's name, for `http-header`.
     pub name: Option<String>,
-    /// The values, any of which matches; `key=value` for a query string, `regex:…` for a regular expression.
+    /// The values, any of which matches; `regex:…` for a regular expression. Those of a header or a query string may be
+    /// secrets, and are numbered when they are read: `value 1`, `key=value 2`.
     pub values: BTreeSet<String>,
 }
 

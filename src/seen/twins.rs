@@ -115,6 +115,12 @@ pub(crate) fn key(rule: &Rule) -> (bool, &BTreeSet<Condition>) {
     (matches!(rule.id, RuleId::Default(_)), &rule.conditions)
 }
 
+/// The rules that forward on listeners that are in none of the port pairs.
+pub(crate) fn outside<'a>(topology: &'a Topology, ports: &[PortPair]) -> Vec<PortRule<'a>> {
+    let named = |port: u16| ports.iter().any(|pair| pair.live == port || pair.test == port);
+    topology.listeners.values().filter(|listener| !named(listener.port)).flat_map(sides).collect()
+}
+
 fn sides(listener: &Listener) -> impl Iterator<Item = PortRule<'_>> {
     let port = listener.port;
     listener.rules.iter().filter_map(move |rule| rule.forward().map(|forward| PortRule { port, rule, forward }))

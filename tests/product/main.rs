@@ -5,6 +5,7 @@
 mod demo;
 mod deployer;
 mod faults;
+mod field;
 mod flip;
 mod history;
 mod kinds;

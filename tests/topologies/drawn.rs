@@ -231,7 +231,7 @@ fn push(
     };
     let kinds = sign_in.map(carried).into_iter().chain([action]);
     let actions = (1..).zip(kinds).map(|(order, kind)| Action { order: Some(order), kind }).collect();
-    listener.rules.push(Rule { id, priority, conditions: conditions.unwrap_or_default(), actions });
+    listener.rules.push(Rule { id, priority, conditions: conditions.unwrap_or_default(), actions, transforms: false });
 }
 
 fn carried(kind: &str) -> ActionKind {

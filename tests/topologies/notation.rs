@@ -160,7 +160,7 @@ fn rule(listener: &Listener, line: &str) -> Rule {
             action.order = Some(order);
         }
     }
-    Rule { id, priority: priority.to_owned(), conditions: conditions_of(conditions), actions }
+    Rule { id, priority: priority.to_owned(), conditions: conditions_of(conditions), actions, transforms: false }
 }
 
 fn conditions_of(text: &str) -> BTreeSet<Condition> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use blue_green::asked::parameters::Parameters;
 use blue_green::release::id::Asker;
 use blue_green::report::foresee::{Foreseen, foresee};
-use blue_green::report::would::{Would, would_flip};
+use blue_green::report::would::{Would, would_flip, would_write};
 use blue_green::report::{Report, Sides};
 use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ fn checked(case: &Case) -> Report {
     let Case { topology, asked, asker } = case;
     let survey = surveyed(topology, asked);
     let Foreseen { plan, would } = foresee(topology, &survey, asked, asker, now()).unwrap();
-    let summary = would_flip(topology, &survey, &plan, &would);
+    let summary = format!("{} {}", would_flip(topology, &survey, &plan, &would), would_write(&plan));
     let sides = |would: &Would| {
         let (Sides { live, test }, pair) = (would.sides(), &would.pair);
         if survey.is_live(pair, &live) == Some(true) { Sides { live, test } } else { Sides { live: test, test: live } }

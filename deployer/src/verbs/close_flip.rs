@@ -22,7 +22,7 @@ use crate::session::Session;
 /// A [`Failure`]: where there is no such flip, where it was made, or where it changed while somebody thought about it.
 pub async fn run(args: &CloseFlipArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let topology = session.reader().topology(&args.target.elb).await?;
     let found = survey(&topology, &args.target.ports.0)?;
     let (pair, open) = chosen(&topology, &found, args.group.as_deref())?;
     output::step(&open.sentence(&topology));

@@ -31,7 +31,7 @@ const UNKNOWN_ID: &str = "the-job-id";
 /// A [`Failure`] where the load balancer cannot be read. A refusal is shown like a plan, and is no error.
 pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let topology = session.reader().topology(&args.target.elb).await?;
     let execution = Execution::id(args.execution.as_ref());
     let asked = Parameters {
         elb_name: args.target.elb.clone(),
@@ -44,7 +44,10 @@ pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
         ports: args.target.ports.0.clone(),
     };
     let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, UNKNOWN_ID);
-    let survey = survey(&topology, &asked.ports);
+    let survey = survey(&topology, &asked.ports).and_then(|survey| match &args.group {
+        Some(group) => survey.only(&topology, group),
+        None => Ok(survey),
+    });
     let foreseen = survey.map_err(NotMade::from).and_then(|survey| {
         let foreseen = foresee(&topology, &survey, &asked, &asker, Timestamp::now())?;
         Ok((survey, foreseen))

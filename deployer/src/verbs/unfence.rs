@@ -19,7 +19,7 @@ use crate::session::Session;
 /// A [`Failure`], also where nobody is there to be asked, or where a fence is not the one that was shown any more.
 pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let topology = session.reader().topology(&args.target.elb).await?;
     let named = |group: &&TargetGroup| args.group.as_ref().is_none_or(|wanted| group.name == *wanted || group.arn == *wanted);
     let groups: Vec<&TargetGroup> = topology.groups.values().filter(named).collect();
     if let (Some(wanted), []) = (&args.group, groups.as_slice()) {
@@ -33,11 +33,12 @@ pub async fn run(args: &UnfenceArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let groups: Vec<&TargetGroup> = fenced.iter().map(|(group, _)| *group).collect();
-    let running = session.running(&groups, args.cluster.name()).await?;
+    let behind = session.behind(&groups, args.cluster.name()).await?;
+    behind.doubts.iter().for_each(|doubt| output::warn(doubt));
     let mut table = output::table(&["target group", "fenced by execution", "since", "it brings", "runs there (ECS)"]);
     for (group, fence) in &fenced {
-        let runs = running.get(&group.arn).map_or_else(
-            || "not known".to_owned(),
+        let runs = behind.running.get(&group.arn).map_or_else(
+            || behind.unclear.get(&group.arn).map_or_else(|| "not known".to_owned(), |several| several.join("; ")),
             |running| match running.settled {
                 Some(_) => running.image.clone(),
                 None => format!("{} (a deployment is under way)", running.image),

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use blue_green::plan::Write;
+use blue_green::plan::behind::Behind;
 use blue_green::plan::labels::{self, Running};
 use blue_green::release::fence::BUILD;
 use blue_green::report::brief::brief;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
-use blue_green::report::would::{Would, would_flip};
+use blue_green::report::would::{Would, would_flip, would_write};
 use blue_green::report::{Report, Sides};
 use blue_green::seen::group::TargetGroup;
 use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
-use futures::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
@@ -25,10 +25,11 @@ use crate::request::{Reading, Request};
 /// A [`Failure`]: a refusal is what the approver must see before approving. It tells the labels that were written.
 pub async fn check(request: &Request) -> Result<Report, Failure> {
     let seen = request.look(None).await?;
-    let running = running(request, &seen.topology).await?;
+    let groups: Vec<&TargetGroup> = seen.topology.groups.values().collect();
+    let behind = request.ecs.by_tag(&groups).await?;
     let mut written = Vec::new();
-    let would = match bring_in_line(request, &seen, &running, &mut written).await {
-        Ok(topology) => would(request, &topology, &running, &written).map_err(Failure::from),
+    let would = match bring_in_line(request, &seen, &behind.running, &mut written).await {
+        Ok(topology) => would(request, &topology, &behind, &written).map_err(Failure::from),
         Err(failure) => Err(failure),
     };
     would.map_err(|failure| match written.is_empty() {
@@ -85,18 +86,19 @@ async fn still_meant(request: &Request, judged: &Topology, mut writes: Vec<Write
 }
 
 /// What a flip would do.
-fn would(
-    request: &Request,
-    topology: &Topology,
-    running: &BTreeMap<String, Running>,
-    written: &[String],
-) -> Result<Report, NotMade> {
+fn would(request: &Request, topology: &Topology, behind: &Behind, written: &[String]) -> Result<Report, NotMade> {
     let Request { asked, asker, .. } = request;
     let found = survey(topology, &asked.ports)?;
     let Foreseen { plan, would } = foresee(topology, &found, asked, asker, Timestamp::now())?;
+    if let Some(one_service) = would.iter().find_map(|would| behind.one_service(topology, &would.pair)) {
+        return Err(one_service.into());
+    }
+    // The important first: a long text is cut at its end.
     let mut sentences = vec![would_flip(topology, &found, &plan, &would)];
+    sentences.extend(would.iter().map(|would| really(topology, &would.sides(), behind)));
+    sentences.extend(behind.doubts.iter().map(|doubt| format!("{doubt}.")));
     sentences.extend(written.iter().map(|write| format!("Label brought in line: {write}.")));
-    sentences.extend(would.iter().map(|would| really(topology, &would.sides(), running)));
+    sentences.extend(Some(would_write(&plan)).filter(|rules| !rules.is_empty()));
     let now = |would: &Would| match found.is_live(&would.pair, would.pair.arn(would.live)) {
         Some(true) => would.sides(),
         // Where the rules disagree, as it was before the flip that left them so.
@@ -107,18 +109,14 @@ fn would(
     Ok(Report { brief: brief(topology, &would), ..report })
 }
 
-/// What runs behind every group that has a `Service` tag.
-async fn running(request: &Request, topology: &Topology) -> Result<BTreeMap<String, Running>, Failure> {
-    let one = async |group: &TargetGroup| request.ecs.by_tag(group).await.map(|running| (group.arn.clone(), running));
-    let read: Vec<(String, Option<Running>)> = try_join_all(topology.groups.values().map(one)).await?;
-    Ok(read.into_iter().filter_map(|(arn, running)| Some((arn, running?))).collect())
-}
-
 /// What ECS says of both sides, for the approver.
-fn really(topology: &Topology, sides: &Sides, running: &BTreeMap<String, Running>) -> String {
+fn really(topology: &Topology, sides: &Sides, behind: &Behind) -> String {
     let of = |arn: &String| {
         let name = topology.short(arn);
-        match running.get(arn) {
+        if let Some(several) = behind.unclear.get(arn) {
+            return format!("what {name} runs is not certain ({})", several.join("; "));
+        }
+        match behind.running.get(arn) {
             Some(running) if running.settled.is_none() => format!("{name} runs {} (a deployment is under way)", running.image),
             Some(running) => format!("{name} runs {}", running.image),
             None => format!("what {name} runs is not known to ECS by its Service tag"),

@@ -108,7 +108,7 @@ impl Cause {
         match self {
             Self::Aws(failure) => kind_of(failure.class),
             Self::Time => FailureType::SystemUnavailable,
-            Self::Setup(_) => FailureType::ConfigurationError,
+            Self::Setup(setup_error) => kind_of_setup(setup_error),
             Self::Refused(_) | Self::Conflict | Self::Earlier => FailureType::JobFailed,
         }
     }
@@ -128,7 +128,7 @@ impl Failure {
     #[must_use]
     pub fn kind(&self) -> FailureType {
         match self {
-            Self::NotMade { why: NotMade::Setup(_), .. } => FailureType::ConfigurationError,
+            Self::NotMade { why: NotMade::Setup(setup_error), .. } => kind_of_setup(setup_error),
             Self::NotMade { .. } | Self::Closed { .. } => FailureType::JobFailed,
             Self::Undone { cause, .. } | Self::Unfinished { cause, .. } | Self::Stopped { cause, .. } => cause.kind(),
             Self::Labelled { cause, .. } => cause.kind(),
@@ -140,6 +140,14 @@ impl Failure {
                 failed.unwrap_or(FailureType::JobFailed)
             }
         }
+    }
+}
+
+/// Traffic that somebody shares is no mistake in the set-up, whether it is clear which pair shares it or not.
+fn kind_of_setup(setup_error: &SetupError) -> FailureType {
+    match setup_error {
+        SetupError::Shared { .. } => FailureType::JobFailed,
+        _ => FailureType::ConfigurationError,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_config::SdkConfig;
+use aws_sdk_codepipeline::types::FailureType;
 use blue_green::asked::event::{self, Invocation};
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::call::Caller;
@@ -15,7 +16,7 @@ use blue_green::report::Report;
 use blue_green::seen::pair::Pair;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
-use lambda_runtime::{Context, Error};
+use lambda_runtime::{Context, Diagnostic, Error};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tracing::Instrument;
@@ -59,12 +60,12 @@ impl Function {
     /// # Errors
     /// Where a job's answer could not be delivered (Lambda then delivers the event again), where a direct call was
     /// refused or failed, and where the event asks for nothing.
-    pub async fn handle(&self, event: &RawValue, context: &Context) -> Result<Value, Error> {
+    pub async fn handle(&self, event: &RawValue, context: &Context) -> Result<Value, Diagnostic> {
         // Spans at the highest level: a level that filters them out would take the id off every line.
         match event::decode(event) {
             Ok(Invocation::Job { id, parameters }) => {
                 let span = tracing::error_span!("job", job = %id);
-                self.job(&id, parameters, context).instrument(span).await
+                self.job(&id, parameters, context).instrument(span).await.map_err(|error| unanswered(&error))
             }
             Ok(Invocation::Direct(parameters)) => {
                 let span = tracing::error_span!("request", request = %context.request_id);
@@ -74,11 +75,12 @@ impl Function {
                     done
                 };
                 let done = done.instrument(span).await;
-                done.result.map_err(Error::from).and_then(|report| Ok(serde_json::to_value(report)?))
+                let report = done.result.map_err(|failure| diagnostic(failure.kind().as_str(), &failure))?;
+                serde_json::to_value(report).map_err(|error| diagnostic(FailureType::JobFailed.as_str(), &error))
             }
             Err(unreadable) => {
                 tracing::error!(reason = %unreadable, "the event cannot be read");
-                Err(unreadable.into())
+                Err(diagnostic(FailureType::ConfigurationError.as_str(), &unreadable))
             }
         }
     }
@@ -132,6 +134,16 @@ impl Function {
         }
         Acted { flip: request.asker.flip.to_string(), result, left: seen.map(|(seen, pairs)| (request, seen, pairs)) }
     }
+}
+
+/// A function error: its type is one of the failure types, so that a caller can tell them apart.
+fn diagnostic(kind: &str, message: &dyn std::fmt::Display) -> Diagnostic {
+    Diagnostic { error_type: kind.to_owned(), error_message: message.to_string() }
+}
+
+/// The event comes again.
+fn unanswered(error: &Error) -> Diagnostic {
+    diagnostic(FailureType::SystemUnavailable.as_str(), error)
 }
 
 /// What an event came to.

@@ -8,7 +8,6 @@ use blue_green::aws::call::Caller;
 use blue_green::aws::codepipeline::write::open;
 use blue_green::aws::elb::read::{Outline, ReadError, Reader};
 use blue_green::release::times::PLAN_LIVES;
-use blue_green::seen::ports;
 
 /// How long Init may look: far less than the 10 seconds that Lambda gives it.
 const LOOK: Duration = Duration::from_secs(4);
@@ -41,7 +40,7 @@ pub async fn resolve(
     let read = SystemTime::now();
     let load_balancer = async {
         let outline = reader.outline(name).await?;
-        reader.open(&outline, &ports::DEFAULT).await;
+        reader.open(&outline).await;
         Ok::<_, ReadError>(outline)
     };
     match futures::join!(load_balancer, open(codepipeline)).0 {

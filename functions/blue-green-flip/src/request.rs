@@ -72,7 +72,7 @@ impl Request {
     async fn first(&self) -> Result<Topology, ReadError> {
         let topology = match self.of_known().await? {
             Some(topology) => topology,
-            None => self.reader.topology(&self.asked.elb_name, &self.asked.ports).await?,
+            None => self.reader.topology(&self.asked.elb_name).await?,
         };
         // What nobody names is read from the listeners and the records together: those must not be of different times.
         if self.asked.promote_to.is_empty() || self.asked.action == Action::Check {
@@ -84,7 +84,7 @@ impl Request {
     /// By what Init found, where all of that is still there.
     async fn of_known(&self) -> Result<Option<Topology>, ReadError> {
         let Some(known) = &self.known else { return Ok(None) };
-        match self.reader.topology_of(known, &self.asked.ports).await {
+        match self.reader.topology_of(known).await {
             Ok(None) => {}
             Err(failure) if failure.class == Class::NotFound => {}
             read => return Ok(read?),

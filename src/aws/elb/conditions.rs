@@ -1,23 +1,35 @@
 //! A rule's conditions in a form that compares: twins are rules with the same ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::types as elb;
 
 use crate::seen::topology::Condition;
 
+/// The values of headers and query strings, which may be secrets, such as the key that a CDN sends its origin: none is kept,
+/// so that none can be told. Equal ones have the same number within a reading.
+#[derive(Debug, Default)]
+pub(super) struct Numbered(BTreeMap<String, usize>);
+
+impl Numbered {
+    fn number(&mut self, value: &str) -> String {
+        let next = self.0.len() + 1;
+        format!("value {}", self.0.entry(value.to_owned()).or_insert(next))
+    }
+}
+
 /// A rule's conditions. One of a kind that this version cannot read equals no other: its rule has
 /// no twin.
-pub(super) fn read(rule: &str, conditions: &[elb::RuleCondition]) -> BTreeSet<Condition> {
+pub(super) fn read(rule: &str, conditions: &[elb::RuleCondition], numbered: &mut Numbered) -> BTreeSet<Condition> {
     let unreadable = |condition: &elb::RuleCondition| Condition {
         field: condition.field().unwrap_or("condition").to_owned(),
         name: None,
         values: BTreeSet::from([format!("that this version cannot read, of {rule}")]),
     };
-    conditions.iter().map(|condition| read_one(condition).unwrap_or_else(|| unreadable(condition))).collect()
+    conditions.iter().map(|condition| read_one(condition, numbered).unwrap_or_else(|| unreadable(condition))).collect()
 }
 
-fn read_one(condition: &elb::RuleCondition) -> Option<Condition> {
+fn read_one(condition: &elb::RuleCondition, numbered: &mut Numbered) -> Option<Condition> {
     let mut values: BTreeSet<String> = condition.values().iter().cloned().collect();
     let mut name = None;
     let mut add = |plain: &[String], regexes: &[String]| {
@@ -34,7 +46,9 @@ fn read_one(condition: &elb::RuleCondition) -> Option<Condition> {
     }
     if let Some(header) = condition.http_header_config() {
         name = header.http_header_name().map(str::to_ascii_lowercase);
-        add(header.values(), header.regex_values());
+        let regexes = header.regex_values().iter().map(|regex| format!("regex:{regex}"));
+        let values: Vec<String> = header.values().iter().cloned().chain(regexes).map(|value| numbered.number(&value)).collect();
+        add(&values, &[]);
     }
     if let Some(methods) = condition.http_request_method_config() {
         add(methods.values(), &[]);
@@ -43,11 +57,12 @@ fn read_one(condition: &elb::RuleCondition) -> Option<Condition> {
         add(sources.values(), &[]);
     }
     if let Some(query) = condition.query_string_config() {
-        let pair = |pair: &elb::QueryStringKeyValuePair| match pair.key() {
-            Some(key) => format!("{key}={}", pair.value().unwrap_or_default()),
-            None => pair.value().unwrap_or_default().to_owned(),
+        // A value without a key is not read as a pair: nothing says that AWS does (API reference, QueryStringKeyValuePair).
+        let mut pair = |pair: &elb::QueryStringKeyValuePair| {
+            let value = numbered.number(pair.value().unwrap_or_default());
+            pair.key().map_or_else(|| value.clone(), |key| format!("{key}={value}"))
         };
-        let pairs: Vec<String> = query.values().iter().map(pair).collect();
+        let pairs: Vec<String> = query.values().iter().map(&mut pair).collect();
         add(&pairs, &[]);
     }
     let field = condition.field()?.to_owned();
@@ -68,9 +83,32 @@ mod tests {
     #[test]
     fn a_condition_of_a_kind_that_is_not_known_equals_no_other() {
         let of_tomorrow = [elb::RuleCondition::builder().field("country").build()];
-        let (one, other) = (read("rule/1", &of_tomorrow), read("rule/2", &of_tomorrow));
+        let (one, other) =
+            (read("rule/1", &of_tomorrow, &mut Numbered::default()), read("rule/2", &of_tomorrow, &mut Numbered::default()));
         assert_eq!(one.len(), 1);
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_secret_of_a_header_or_a_query_is_not_kept_and_equal_ones_stay_equal() {
+        let header = |value: &str| {
+            let config = elb::HttpHeaderConditionConfig::builder().http_header_name("X-Origin").values(value).build();
+            elb::RuleCondition::builder().field("http-header").http_header_config(config).build()
+        };
+        let query = |pair: elb::QueryStringKeyValuePair| {
+            let config = elb::QueryStringConditionConfig::builder().values(pair).build();
+            elb::RuleCondition::builder().field("query-string").query_string_config(config).build()
+        };
+        let pair = elb::QueryStringKeyValuePair::builder;
+        let mut numbered = Numbered::default();
+        let mut told = |condition: elb::RuleCondition| {
+            read("rule/1", &[condition], &mut numbered).into_iter().map(|condition| condition.to_string()).collect::<String>()
+        };
+        assert_eq!(told(header("s3cret")), "http-header x-origin=value 1");
+        assert_eq!(told(header("other")), "http-header x-origin=value 2");
+        assert_eq!(told(header("s3cret")), "http-header x-origin=value 1");
+        assert_eq!(told(query(pair().key("a").value("1").build())), "query-string a=value 3");
+        assert_eq!(told(query(pair().value("a=1").build())), "query-string value 4");
     }
 
     #[test]
@@ -78,6 +116,6 @@ mod tests {
         let config = elb::HostHeaderConditionConfig::builder().values("B.example.com").values("a.example.com").build();
         let typed = elb::RuleCondition::builder().field("host-header").host_header_config(config).build();
         let plain = elb::RuleCondition::builder().field("host-header").values("a.example.com").values("b.EXAMPLE.com").build();
-        assert_eq!(read("rule/1", &[typed]), read("rule/2", &[plain]));
+        assert_eq!(read("rule/1", &[typed], &mut Numbered::default()), read("rule/2", &[plain], &mut Numbered::default()));
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use futures::future::try_join_all;
 
+use super::conditions::{self, Numbered};
 use super::read::{ReadError, Reader};
-use super::{TAGS_AT_ONCE, actions, conditions};
+use super::{TAGS_AT_ONCE, actions};
 use crate::aws::failure::{AwsFailure, Class};
 use crate::seen::group::{Target, TargetGroup, arn_tail};
 use crate::seen::setup_error::SetupError;
@@ -14,6 +15,8 @@ use crate::seen::topology::{Rule, RuleId};
 
 /// The largest page that ELB serves (service model).
 const PAGE: i32 = 400;
+/// The action that reads rules.
+const RULES: &str = "elasticloadbalancing:DescribeRules";
 
 type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -53,23 +56,13 @@ impl Reader {
         read.ok_or_else(|| AwsFailure::incomplete(ACTION, load_balancer, "port or ARN of a listener"))
     }
 
-    pub(super) async fn rules(&self, listener: &str) -> Result<Vec<Rule>, AwsFailure> {
-        const ACTION: &str = "elasticloadbalancing:DescribeRules";
+    pub(super) async fn rules(&self, listener: &str) -> Result<Vec<elb::Rule>, AwsFailure> {
         let pages = self.pages(async |marker: Option<String>| {
             let call = || self.elb.describe_rules().listener_arn(listener).page_size(PAGE).set_marker(marker.clone()).send();
-            let answer = self.caller.call(ACTION, listener, call).await?;
+            let answer = self.caller.call(RULES, listener, call).await?;
             Ok((answer.rules.unwrap_or_default(), answer.next_marker))
         });
-        let mut rules = Vec::new();
-        for rule in pages.await? {
-            let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(ACTION, listener, "ARN of a rule"))?;
-            let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(ACTION, arn, "priority"))?.to_owned();
-            let conditions = conditions::read(arn, rule.conditions());
-            let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
-            rules.push(Rule { id, conditions, actions: actions::read(rule.actions()), priority });
-        }
-        rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
-        Ok(rules)
+        pages.await
     }
 
     pub(super) async fn groups_of(&self, load_balancer: &str) -> Result<Vec<TargetGroup>, AwsFailure> {
@@ -118,9 +111,12 @@ impl Reader {
             let target = described.target()?;
             let id = target.id().unwrap_or_default();
             let health = described.target_health()?;
+            // A target that a zonal shift takes the traffic from stays `healthy`.
+            let moved = described.administrative_override().and_then(elb::AdministrativeOverride::state);
+            let shifted = moved.is_some_and(|state| state.as_str() == "zonal_shift_active");
             Some(Target {
                 id: target.port().map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
-                state: health.state()?.as_str().to_owned(),
+                state: if shifted { "zonal shift".to_owned() } else { health.state()?.as_str().to_owned() },
                 reason: health.reason().map(|reason| reason.as_str().to_owned()),
             })
         };
@@ -164,4 +160,19 @@ fn group(described: &elb::TargetGroup) -> Option<TargetGroup> {
         sticky: false,
         arn,
     })
+}
+
+/// The rules of a listener as they were read, in the order of evaluation.
+pub(super) fn read_rules(listener: &str, read: &[elb::Rule], numbered: &mut Numbered) -> Result<Vec<Rule>, AwsFailure> {
+    let mut rules = Vec::new();
+    for rule in read {
+        let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(RULES, listener, "ARN of a rule"))?;
+        let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(RULES, arn, "priority"))?.to_owned();
+        let conditions = conditions::read(arn, rule.conditions(), numbered);
+        let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
+        let (actions, transforms) = (actions::read(rule.actions()), !rule.transforms().is_empty());
+        rules.push(Rule { id, conditions, actions, transforms, priority });
+    }
+    rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
+    Ok(rules)
 }

@@ -11,11 +11,12 @@ use futures::try_join;
 use thiserror::Error;
 
 use super::TAGS_AT_ONCE;
+use super::conditions::Numbered;
+use super::describe::read_rules;
 use crate::aws::call::Caller;
 use crate::aws::failure::AwsFailure;
 use crate::aws::nothing::nothing;
 use crate::seen::group::TargetGroup;
-use crate::seen::ports::PortPair;
 use crate::seen::setup_error::SetupError;
 use crate::seen::topology::{Listener, Rule, Topology};
 
@@ -77,9 +78,9 @@ impl Reader {
     ///
     /// # Errors
     /// [`SetupError::NoLoadBalancer`] where there is none of that name, and [`AwsFailure`] for everything else.
-    pub async fn topology(&self, name: &str, ports: &[PortPair]) -> Result<Topology, ReadError> {
+    pub async fn topology(&self, name: &str) -> Result<Topology, ReadError> {
         let found = self.found(name).await?;
-        let (topology, sticky) = try_join!(self.filled(&found, ports), self.stickiness(&found))?;
+        let (topology, sticky) = try_join!(self.filled(&found), self.stickiness(&found))?;
         Ok(self.with_detached(with_stickiness(topology, &sticky)).await?)
     }
 
@@ -94,10 +95,10 @@ impl Reader {
     }
 
     /// Opens as many connections, side by side, as [`Reader::topology_of`] uses: the client keeps them.
-    pub async fn open(&self, outline: &Outline, ports: &[PortPair]) {
-        let of_ports = outline.0.listeners.values().filter(|listener| is_of(listener, ports)).count();
+    pub async fn open(&self, outline: &Outline) {
+        let listeners = outline.0.listeners.len();
         let groups = outline.0.groups.len();
-        let opened = (0..of_ports + groups + groups.div_ceil(TAGS_AT_ONCE)).map(|_| {
+        let opened = (0..listeners + groups + groups.div_ceil(TAGS_AT_ONCE)).map(|_| {
             // Any operation will do: it is not asked for.
             self.elb.describe_load_balancers().customize().mutate_request(nothing).send()
         });
@@ -110,8 +111,8 @@ impl Reader {
     /// An [`AwsFailure`], of the class [`Class::NotFound`] where a listener or a group has gone; nothing where a group has come.
     ///
     /// [`Class::NotFound`]: crate::aws::failure::Class::NotFound
-    pub async fn topology_of(&self, outline: &Outline, ports: &[PortPair]) -> Result<Option<Topology>, AwsFailure> {
-        let topology = self.filled(&outline.0, ports).await?;
+    pub async fn topology_of(&self, outline: &Outline) -> Result<Option<Topology>, AwsFailure> {
+        let topology = self.filled(&outline.0).await?;
         if outline.is_outdated(&topology) {
             return Ok(None);
         }
@@ -140,8 +141,7 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn again(&self, topology: &Topology) -> Result<Topology, AwsFailure> {
-        let read = topology.listeners.values().filter(|listener| !listener.rules.is_empty());
-        let (rules, tagged) = try_join!(self.rules_of(read), self.tags_again(topology.clone()))?;
+        let (rules, tagged) = try_join!(self.rules_of(topology), self.tags_again(topology.clone()))?;
         Ok(with_rules(tagged, rules))
     }
 
@@ -168,11 +168,10 @@ impl Reader {
         Ok(Topology { name: name.to_owned(), arn, listeners: listeners.collect(), groups: groups.collect() })
     }
 
-    /// Rules of these ports, tags and health, side by side.
-    async fn filled(&self, found: &Topology, ports: &[PortPair]) -> Result<Topology, AwsFailure> {
-        let read = found.listeners.values().filter(|listener| is_of(listener, ports));
+    /// Rules, tags and health, side by side.
+    async fn filled(&self, found: &Topology) -> Result<Topology, AwsFailure> {
         let (rules, tagged, healthy) =
-            try_join!(self.rules_of(read), self.tags_again(found.clone()), self.health(found.clone()))?;
+            try_join!(self.rules_of(found), self.tags_again(found.clone()), self.health(found.clone()))?;
         let mut filled = with_rules(tagged, rules);
         for (arn, group) in healthy.groups {
             if let Some(filled) = filled.groups.get_mut(&arn) {
@@ -182,8 +181,14 @@ impl Reader {
         Ok(filled)
     }
 
-    async fn rules_of(&self, listeners: impl Iterator<Item = &Listener>) -> Result<Vec<(u16, Vec<Rule>)>, AwsFailure> {
-        try_join_all(listeners.map(async |listener| Ok((listener.port, self.rules(&listener.arn).await?)))).await
+    /// The rules of every listener, by its port. What a listener outside of the ports does matters too.
+    async fn rules_of(&self, topology: &Topology) -> Result<Vec<(u16, Vec<Rule>)>, AwsFailure> {
+        let listeners = topology.listeners.values();
+        let described = try_join_all(listeners.map(async |listener| Ok((listener, self.rules(&listener.arn).await?)))).await?;
+        let mut numbered = Numbered::default();
+        let read =
+            described.iter().map(|(listener, rules)| Ok((listener.port, read_rules(&listener.arn, rules, &mut numbered)?)));
+        read.collect()
     }
 
     /// Which groups' targets are sticky, by ARN.
@@ -220,10 +225,6 @@ impl Reader {
         let (mut tags, targets, sticky) = try_join!(self.tags(arns), self.targets(&arn), self.sticky(&arn))?;
         Ok(TargetGroup { tags: tags.remove(&arn).unwrap_or_default(), targets, sticky, ..group })
     }
-}
-
-fn is_of(listener: &Listener, ports: &[PortPair]) -> bool {
-    ports.iter().any(|pair| pair.live == listener.port || pair.test == listener.port)
 }
 
 fn with_rules(mut topology: Topology, rules: Vec<(u16, Vec<Rule>)>) -> Topology {

@@ -72,13 +72,6 @@ async fn a_rule_without_a_twin_gets_one() {
 }
 
 #[tokio::test]
-async fn mixed_weights_go_to_the_side_that_has_most() {
-    let stage = sound().await;
-    stage.set_default(80, &[("shop-code1", 90), ("shop-code2", 10)]).await;
-    fixed(&stage).await;
-}
-
-#[tokio::test]
 async fn a_half_flipped_one_is_settled_and_its_default_action_stays() {
     let stage = Stage::with(|spec| spec.pair(Pair::new("shop")).rule(Rule::new(10, "shop", [path("/api/*")]))).await;
     stage.set_default(80, &[("shop-code2", 100), ("shop-code1", 0)]).await;

@@ -3,7 +3,7 @@
 mod bad_input;
 mod build_json;
 mod completions;
-mod doctor;
+pub mod doctor;
 mod exposed;
 mod faults;
 mod fence;

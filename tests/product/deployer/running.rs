@@ -27,7 +27,7 @@ async fn a_tag_that_ecs_contradicts_is_a_warning_and_strict_refuses() {
 async fn a_tag_that_ecs_confirms_is_nothing_to_talk_about() {
     let stage = Stage::new().await;
     stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
-    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v1")).await;
+    product_stage::services::serve(&stage.world, stage.arn("shop-code1"), "shop-code1", "v1").await;
     stage.world.gateway.reset_calls();
     let run = stage.deployer(&["--strict"]).await;
     run.ended(0, &[]);

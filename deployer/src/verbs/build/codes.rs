@@ -1,9 +1,8 @@
 //! What build.json says of each side: its Identifier and its image tag. Pure.
 
-use std::collections::BTreeMap;
-
 use blue_green::asked::build_file::IDENTIFIERS;
 use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::behind::Behind;
 use blue_green::plan::labels::Running;
 use blue_green::seen::group::{IDENTIFIER, IMAGE, TargetGroup};
 
@@ -26,7 +25,7 @@ pub struct Codes {
 
 /// Decides both entries.
 ///
-/// `running` is what ECS says, by the group's ARN. `new` is the image tag that goes to the test side; without one (a
+/// `behind` is what ECS says. `new` is the image tag that goes to the test side; without one (a
 /// retry after this execution's own flip) the test side keeps what it has. Where the sides are stacks, a stack's `Tag` is what
 /// its side has.
 ///
@@ -34,7 +33,7 @@ pub struct Codes {
 /// Where a tag is missing and nothing else tells what belongs there, and with `strict` where ECS contradicts a tag.
 pub fn codes(
     sides: &Sides<'_>,
-    running: &BTreeMap<String, Running>,
+    behind: &Behind,
     stacks: Option<&Stacks>,
     new: Option<&str>,
     strict: bool,
@@ -42,14 +41,23 @@ pub fn codes(
     let [live, test] = distinct(sides)?;
     let mut warnings = Vec::new();
     let mut keep = |group: &TargetGroup, side, role| match stacks {
-        Some(stacks) => deployed(group, stacks.tag(side)?, running.get(&group.arn), strict, &mut warnings),
-        None => kept(group, role, running.get(&group.arn), strict, &mut warnings),
+        Some(stacks) => deployed(group, stacks.tag(side)?, behind.running.get(&group.arn), strict, &mut warnings),
+        None => match behind.unclear.get(&group.arn) {
+            Some(several) => unclear(group, role, several, strict, &mut warnings),
+            None => kept(group, role, behind.running.get(&group.arn), strict, &mut warnings),
+        },
     };
     let live_image = keep(sides.live, live, "live")?;
     let test_image = match new {
         Some(tag) => tag.to_owned(),
         None => keep(sides.test, test, "test")?,
     };
+    if new == Some(live_image.as_str()) {
+        warnings.push(format!(
+            "the new image tag, {live_image}, is what production has: nothing tells the two images apart, and a roll-back cannot bring \
+             the one before back. Give each build a tag of its own"
+        ));
+    }
     Ok(Codes { live: (live, live_image), test: (test, test_image), warnings })
 }
 
@@ -112,6 +120,29 @@ pub fn distinct(sides: &Sides<'_>) -> Result<[&'static str; 2], Refused> {
 
 fn opposite(identifier: &str) -> &'static str {
     if identifier == IDENTIFIERS[0] { IDENTIFIERS[1] } else { IDENTIFIERS[0] }
+}
+
+/// The image tag that a side keeps where ECS does not say which of several versions serves: its `Image` tag's, or none.
+fn unclear(
+    group: &TargetGroup,
+    role: &'static str,
+    several: &[String],
+    strict: bool,
+    warnings: &mut Vec<String>,
+) -> Result<String, Refused> {
+    let unclear = Refused::RunsUnclear {
+        group: group.name.clone(),
+        role,
+        several: several.to_vec(),
+        fix: fix::tag(&group.arn, IMAGE, "IMAGE_TAG"),
+    };
+    match group.image().filter(|tag| is_image_tag(tag) && !strict) {
+        Some(tagged) => {
+            warnings.push(format!("{unclear}. build.json gets {tagged}, as the Image tag says"));
+            Ok(tagged.to_owned())
+        }
+        None => Err(unclear),
+    }
 }
 
 /// The image tag that a side keeps: exactly its `Image` tag; where it has none, what ECS runs.

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use self::codes::{Codes, codes, distinct};
 use self::replace::replace;
-use self::sides::{Choice, Sides, sides};
+use self::sides::{Choice, Sides, is_new, sides};
 use self::stacks::{Promote, Stacks};
 use crate::args::{BuildArgs, Execution};
 use crate::exit::Exit;
@@ -56,8 +56,13 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
     let output = args.output.clone().unwrap_or_else(|| input.clone());
     let mut job = Job { args, file, output, input, shortest, stacks: None };
     let session = Session::open(args.target.timeout).await?;
-    let read = async { session.reader().topology(&args.target.elb, &args.target.ports.0).await };
+    let read = async { session.reader().topology(&args.target.elb).await };
     match interrupts.unless(async { Ok::<_, Failure>(read.await) }).await? {
+        Ok(topology) if args.first => {
+            is_new(&topology, &args.target.ports.0, &job.choice())?;
+            output::step(&format!("load balancer {} has no target groups of this service yet, as --first says", topology.name));
+            job.both()
+        }
         Ok(topology) => match &args.stacks.name {
             Some(name) => {
                 let keep = args.stacks.keep(job.shortest);
@@ -71,13 +76,13 @@ pub async fn run(args: &BuildArgs) -> Result<Exit, Failure> {
         },
         // Where the sides are stacks, the load balancer is there before them: a name that is not there is a wrong one.
         Err(ReadError::Setup(SetupError::NoLoadBalancer { name, region })) if args.stacks.name.is_none() => {
+            if args.strict && !args.first {
+                return Err(Refused::NotFirst { load_balancer: name, region }.into());
+            }
             output::step(&format!(
                 "no load balancer is named {name} in {region}: this is the first deployment, both sides get the new tag"
             ));
-            let tag = job.file.tag();
-            job.write(&IDENTIFIERS.map(|identifier| (identifier, tag)), &IDENTIFIERS, IDENTIFIERS[0])?;
-            output::print(&format_args!("Code1 and Code2 get {tag}: wrote {}\n", job.output.display()))?;
-            Ok(Exit::Done)
+            job.both()
         }
         Err(error) => Err(error.into()),
     }
@@ -109,8 +114,12 @@ impl Job<'_> {
         let retry = self.execution().is_some_and(|execution| seen.were_flipped_by(execution));
         let new = (!retry).then(|| self.file.tag());
         let asked = if retry { vec![seen.live, seen.test] } else { vec![seen.live] };
-        let running = interrupts.unless(session.running(&asked, self.args.cluster.name())).await?;
-        let codes = codes(&seen, &running, self.stacks.as_ref(), new, self.args.strict)?;
+        let behind = interrupts.unless(session.behind(&asked, self.args.cluster.name())).await?;
+        behind.doubts.iter().for_each(|doubt| output::warn(doubt));
+        if let Some(one_service) = behind.one_service(topology, &seen.pair()) {
+            return Err(one_service.into());
+        }
+        let codes = codes(&seen, &behind, self.stacks.as_ref(), new, self.args.strict)?;
         codes.warnings.iter().for_each(|warning| output::warn(warning));
         match self.execution() {
             _ if retry => {
@@ -228,13 +237,24 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// The first deployment: both sides get the new tag.
+    fn both(&self) -> Result<Exit, Failure> {
+        let tag = self.file.tag();
+        self.write(&IDENTIFIERS.map(|identifier| (identifier, tag)), &IDENTIFIERS, IDENTIFIERS[0])?;
+        output::print(&format_args!("Code1 and Code2 get {tag}: wrote {}\n", self.output.display()))?;
+        Ok(Exit::Done)
+    }
+
     fn sides<'t>(&self, topology: &'t Topology) -> Result<Sides<'t>, Failure> {
-        let choice = match (&self.args.service, &self.args.group) {
+        sides(topology, &self.args.target.ports.0, &self.choice(), self.execution().is_some())
+    }
+
+    fn choice(&self) -> Choice {
+        match (&self.args.service, &self.args.group) {
             (Some(service), _) => Choice::Service(service.clone()),
             (None, Some(group)) => Choice::Group(group.clone()),
             (None, None) => Choice::Only,
-        };
-        sides(topology, &self.args.target.ports.0, &choice, self.execution().is_some())
+        }
     }
 
     fn execution(&self) -> Option<&str> {

@@ -7,6 +7,7 @@ use blue_green::release::record::Flip;
 use blue_green::seen::group::{SERVICE, TargetGroup};
 use blue_green::seen::pair::Pair;
 use blue_green::seen::ports::PortPair;
+use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::side::Side;
 use blue_green::seen::survey::{Survey, survey};
 use blue_green::seen::topology::Topology;
@@ -53,6 +54,12 @@ pub struct Sides<'a> {
 }
 
 impl Sides<'_> {
+    /// The two groups as a pair.
+    #[must_use]
+    pub fn pair(&self) -> Pair {
+        Pair::new(&self.live.arn, &self.test.arn)
+    }
+
     /// Whether the live group was made live by this execution: then this is a retry after its own flip.
     #[must_use]
     pub fn were_flipped_by(&self, execution: &str) -> bool {
@@ -67,6 +74,9 @@ impl Sides<'_> {
 pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fenced: bool) -> Result<Sides<'a>, Failure> {
     let survey = survey(topology, ports)?;
     let pair = chosen(topology, &survey, choice)?;
+    if let Some(outside) = [&pair.first, &pair.second].into_iter().find_map(|group| survey.outside(topology, group)) {
+        return Err(outside.into());
+    }
     let (live, test) = serving(topology, &survey, pair)?;
     let journal = Journal::of_pair(topology, pair);
     let (flip, unreadable) = (journal.newest(), !journal.unreadable().is_empty());
@@ -82,6 +92,23 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
         .into()),
         None => Ok(Sides { live, test, live_side, flip, unreadable, journal }),
     }
+}
+
+/// Whether the service that is built is not there yet, as `--first` says.
+///
+/// # Errors
+/// The pairs that are there, where one of them is the service's or nothing says that none is.
+pub fn is_new(topology: &Topology, ports: &[PortPair], choice: &Choice) -> Result<(), Failure> {
+    let survey = match survey(topology, ports) {
+        Err(SetupError::NoListeners { .. } | SetupError::NoForward { .. }) => return Ok(()),
+        survey => survey?,
+    };
+    let is_there = |pair: &Pair| groups(topology, pair).any(|group| choice.fits(group));
+    if survey.pairs.keys().any(is_there) {
+        let pairs = survey.pairs.keys().map(|pair| describe(topology, pair)).collect();
+        return Err(Refused::NotTheFirst { load_balancer: topology.name.clone(), pairs }.into());
+    }
+    Ok(())
 }
 
 fn chosen<'s>(topology: &Topology, survey: &'s Survey<'_>, choice: &Choice) -> Result<&'s Pair, Refused> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use blue_green::asked::parameters::is_image_tag;
+use blue_green::plan::behind::Behind;
 use blue_green::plan::labels::Running;
 use blue_green::release::fence::Fence;
 use blue_green::release::guard::required;
 use blue_green::release::journal::Journal;
 use blue_green::seen::group::{IDENTIFIER, IMAGE, IS_PRODUCTION, SERVICE, TargetGroup};
+use blue_green::seen::names::OPTIONS;
 use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
 use blue_green::seen::survey::Survey;
@@ -79,6 +81,22 @@ pub fn records(topology: &Topology, survey: &Survey<'_>, now: Timestamp) -> Vec<
     }
     findings
 }
+
+/// What is wrong with the services behind the groups: one for both of a pair, several behind one, or none where a tag says one.
+#[must_use]
+pub fn services(topology: &Topology, survey: &Survey<'_>, behind: &Behind) -> Vec<Finding> {
+    let one_service = survey.pairs.keys().filter_map(|pair| behind.one_service(topology, pair));
+    let blocks = one_service.map(|one_service| Finding::blocks(one_service.words(&OPTIONS), SERVICES.to_owned()).by_looking());
+    let unclear = behind.unclear.iter().map(|(arn, several)| {
+        let what = format!("what {} runs is not certain: {}", topology.short(arn), several.join("; "));
+        Finding::warns(what, SERVICES.to_owned()).by_looking()
+    });
+    let doubts = behind.doubts.iter().map(|doubt| Finding::warns(doubt.clone(), SERVICES.to_owned()).by_looking());
+    blocks.chain(unclear).chain(doubts).collect()
+}
+
+/// Shows services.
+const SERVICES: &str = "aws ecs describe-services --cluster CLUSTER --services SERVICE";
 
 /// Labels that disagree with the listeners or with ECS: what `deployer status` warns of.
 #[must_use]

@@ -20,11 +20,13 @@ const TEST_GROUP: &str = "TEST_TARGET_GROUP_ARN";
 
 /// Examines the listeners; the survey comes along where there is one, without ports that lack their counterpart.
 #[must_use]
-pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair]) -> (Vec<Finding>, Option<Survey<'a>>) {
+pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair], group: Option<&str>) -> (Vec<Finding>, Option<Survey<'a>>) {
     let mut findings = Vec::new();
     let mut ports = ports.to_vec();
     loop {
-        match survey(topology, &ports) {
+        let narrowed =
+            |survey: Survey<'a>| group.map_or_else(|| Ok(survey.clone()), |group| survey.clone().only(topology, group));
+        match survey(topology, &ports).and_then(narrowed) {
             Ok(survey) => {
                 findings.extend(surveyed(topology, &survey));
                 return (findings, Some(survey));
@@ -55,7 +57,13 @@ fn setup_error(topology: &Topology, ports: &[PortPair], setup_error: &SetupError
             format!("{live} && {}", fix::listener(&topology.arn, pair.test, TEST_GROUP, LIVE_GROUP))
         }),
         SetupError::NoForward { .. } => ports.iter().find_map(|pair| {
-            let rule = |port: &u16| topology.listeners.get(port)?.rules.last();
+            let listener = |port: &u16| topology.listeners.get(port);
+            // Where rules forward, they are what is to become twins, and default actions stay what they are.
+            let forwards = [&pair.live, &pair.test].into_iter().filter_map(listener).flat_map(|listener| &listener.rules);
+            if forwards.into_iter().any(|rule| rule.forward().is_some()) {
+                return None;
+            }
+            let rule = |port: &u16| listener(port)?.rules.last();
             let live = fix::forward(rule(&pair.live)?, LIVE_GROUP, TEST_GROUP)?;
             Some(format!("{live} && {}", fix::forward(rule(&pair.test)?, TEST_GROUP, LIVE_GROUP)?))
         }),
@@ -98,7 +106,7 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let ambiguous = survey.ambiguous.iter().map(|(_, ambiguous)| setup_error(topology, &survey.ports, ambiguous));
     findings.extend(ambiguous);
     findings.extend(survey.unmatched.iter().map(|side| unmatched(topology, survey, side)));
-    for side in survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]) {
+    for side in survey.of_twins() {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
         if side.forward.stickiness.on {
             findings.push(Finding::notes(format!(
@@ -142,10 +150,9 @@ fn direction(topology: &Topology, survey: &Survey<'_>, pair: &Pair) -> Option<Fi
         (_, None) => {}
     }
     if let Some(mixed) = twins.iter().map(|twin| &twin.live).find(|side| side.forward.serves() == Serves::Mixed) {
-        let heaviest = mixed.forward.targets.iter().max_by_key(|target| target.weight)?;
-        let other = if pair.holds(&heaviest.group) { pair.other(&heaviest.group) } else { TEST_GROUP };
+        // Somebody may be shifting traffic on purpose: no command is offered that would end that.
         let what = format!("{}: its weights are mixed, expected one group with all of the traffic", weights(mixed));
-        return Some(turn(what, mixed, &heaviest.group, other));
+        return Some(Finding::blocks(what, fix::show(mixed.rule)).by_looking());
     }
     for group in [&pair.first, &pair.second] {
         if twins.iter().all(|twin| twin.live.forward.serves_only(group) && twin.test.forward.serves_only(group)) {
@@ -223,13 +230,10 @@ fn unmatched(topology: &Topology, survey: &Survey<'_>, side: &PortRule<'_>) -> F
                 side.describe(),
                 topology.describe(group)
             );
-            match topology.listeners.get(&other) {
-                Some(listener) if side.rule.actions.len() <= 1 => {
-                    Finding::blocks(what, fix::counterpart(side.rule, &listener.arn, partner, group))
-                }
-                // A sign-in in front of it must come along, and its secrets are not to be read.
-                Some(_) => Finding::blocks(what, fix::show(side.rule)).by_looking(),
-                None => Finding::blocks(what, all_listeners(topology)).by_looking(),
+            let listener = topology.listeners.get(&other);
+            match listener.and_then(|listener| fix::counterpart(side.rule, &listener.arn, partner, group)) {
+                Some(fix) => Finding::blocks(what, fix),
+                None => Finding::blocks(what, fix::show(side.rule)).by_looking(),
             }
         }
         None => Finding::notes(format!(

@@ -5,13 +5,13 @@ mod finding;
 pub mod groups;
 pub mod listeners;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::aws::elb::exposure::Exposure;
 use blue_green::aws::failure::{AwsFailure, Class};
-use blue_green::plan::labels::Running;
+use blue_green::plan::behind::Behind;
 use blue_green::release::fence::Fence;
 use blue_green::release::id::Asker;
 use blue_green::report::foresee::foresee;
@@ -40,12 +40,19 @@ use exposed::Doors;
 /// A [`Failure`] where it cannot be read. Findings are no error; where one of them blocks, the exit code is 3.
 pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
+    let topology = session.reader().topology(&args.target.elb).await?;
     let exposure = session.exposure(&topology.arn).await?;
     let doors = doors(&session, &exposure).await?;
     let groups: Vec<_> = topology.groups.values().collect();
-    let running = session.running(&groups, args.cluster.name()).await?;
-    let seen = Seen { topology: &topology, ports: &args.target.ports.0, running: &running, exposure: &exposure, doors: &doors };
+    let behind = session.behind(&groups, args.cluster.name()).await?;
+    let seen = Seen {
+        topology: &topology,
+        ports: &args.target.ports.0,
+        group: args.group.as_deref(),
+        behind: &behind,
+        exposure: &exposure,
+        doors: &doors,
+    };
     let findings = examine(&seen, Timestamp::now());
     let only_for =
         survey(&topology, &args.target.ports.0).map_or_else(|_| BTreeSet::new(), |survey| only_for(&topology, &survey));
@@ -77,8 +84,10 @@ pub struct Seen<'a> {
     pub topology: &'a Topology,
     /// The ports that are to be flipped.
     pub ports: &'a [PortPair],
-    /// What ECS runs, by the group's ARN.
-    pub running: &'a BTreeMap<String, Running>,
+    /// The group whose pair is examined alone.
+    pub group: Option<&'a str>,
+    /// What ECS runs.
+    pub behind: &'a Behind,
     /// Who can reach it.
     pub exposure: &'a Exposure,
     /// Whom its security groups let in.
@@ -88,8 +97,9 @@ pub struct Seen<'a> {
 /// Examines what was seen. Pure; what blocks comes first.
 #[must_use]
 pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
-    let (mut findings, survey) = listeners::examine(seen.topology, seen.ports);
-    findings.extend(groups::examine(seen.topology, survey.as_ref(), seen.running));
+    let (mut findings, survey) = listeners::examine(seen.topology, seen.ports, seen.group);
+    findings.extend(groups::examine(seen.topology, survey.as_ref(), &seen.behind.running));
+    findings.extend(survey.iter().flat_map(|survey| groups::services(seen.topology, survey, seen.behind)));
     findings.extend(survey.iter().flat_map(|survey| groups::records(seen.topology, survey, now)));
     findings.extend(exposed::examine(seen.topology, seen.ports, seen.exposure, seen.doors));
     if let Some(survey) = survey.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Blocks)) {

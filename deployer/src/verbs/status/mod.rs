@@ -31,12 +31,16 @@ use crate::verbs::doctor::{Finding, Severity, groups, listeners};
 pub async fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     let StatusArgs { show: args, pipeline } = args;
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb, &args.target.ports.0).await?;
-    let survey = survey(&topology, &args.target.ports.0)?;
+    let topology = session.reader().topology(&args.target.elb).await?;
+    let mut survey = survey(&topology, &args.target.ports.0)?;
+    if let Some(group) = &args.group {
+        survey = survey.only(&topology, group)?;
+    }
     let groups: Vec<_> = topology.groups.values().collect();
-    let running = session.running(&groups, args.cluster.name()).await?;
-    let (found, _) = listeners::examine(&topology, &args.target.ports.0);
-    let mut status = Status::new(&topology, &survey, &running, found);
+    let behind = session.behind(&groups, args.cluster.name()).await?;
+    let (mut found, _) = listeners::examine(&topology, &args.target.ports.0, args.group.as_deref());
+    found.extend(groups::services(&topology, &survey, &behind));
+    let mut status = Status::new(&topology, &survey, &behind.running, found);
     if let Some(pipeline) = pipeline {
         status.approval = session.approvals(pipeline).waiting().await?;
     }

@@ -139,7 +139,7 @@ pub fn version(group: &TargetGroup, role: Role, survey: &Survey<'_>, running: &B
     }
 }
 
-/// Every rule that forwards, of live and test ports.
+/// Every rule that forwards, of every port.
 pub fn sides<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = &'s PortRule<'a>> {
-    survey.twins.iter().flat_map(|twin| [&twin.live, &twin.test]).chain(&survey.unmatched)
+    survey.of_twins().into_iter().chain(&survey.unmatched).chain(&survey.outside)
 }
