@@ -1,6 +1,5 @@
 //! How far the flip of a pair has come, beside what its rules say. Pure.
 
-use blue_green::release::decide::in_progress;
 use blue_green::release::id::FlipId;
 use blue_green::release::journal::Journal;
 use blue_green::release::record::{Flip, Phase};
@@ -62,7 +61,7 @@ impl Progress {
         let rules = survey.twins_of(pair).flat_map(|twin| [(&twin.live, promoted), (&twin.test, retired)]);
         let (moved, left): (Vec<_>, Vec<_>) = rules.partition(|(rule, wanted)| rule.forward.serves_only(wanted));
         let as_recorded = survey.serves(pair, pair.arn(says(on, &flip)));
-        let state = match (in_progress(&flip), as_recorded, flip.phase) {
+        let state = match (flip.in_progress(), as_recorded, flip.phase) {
             (true, _, _) => State::InProgress,
             (false, false, _) => State::Edited,
             (false, true, Phase::Done) => State::Made,

@@ -39,19 +39,23 @@ pub fn call_timeout(environment: impl Fn(&str) -> Option<String>) -> Result<Dura
     }
 }
 
-/// The one place where clients get their settings.
-///
-/// The SDK's own retries are off: [`call`] retries, inside a deadline that the SDK does not know. The SDK sets no
-/// operation time-out of its own (AWS SDK for Rust, time-outs), so both are set here.
-pub async fn settings(call_timeout: Duration) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
+/// How long one try of a call may take. The SDK sets no operation time-out of its own (AWS SDK for Rust, time-outs).
+#[must_use]
+pub fn timeouts(call_timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
         .connect_timeout(call_timeout)
         .operation_attempt_timeout(call_timeout)
         .operation_timeout(call_timeout)
-        .build();
+        .build()
+}
+
+/// What clients are made with, from wherever AWS's tools take their settings.
+///
+/// The SDK's own retries are off: [`call`] retries, inside a deadline that the SDK does not know.
+pub async fn settings(call_timeout: Duration) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+        .timeout_config(timeouts(call_timeout))
         .load()
         .await
 }

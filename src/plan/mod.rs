@@ -12,9 +12,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::release::decide::{Row, Turn};
 use crate::release::fence::{BUILD, NO_FENCE};
 use crate::release::record::{Record, Verdict};
+use crate::release::turn::{Row, Turn};
 use crate::seen::group::{IS_PRODUCTION, PARTNER, arn_tail};
 use crate::seen::pair::Pair;
 use crate::seen::side::Side;
@@ -143,7 +143,7 @@ pub fn compose(topology: &Topology, survey: &Survey<'_>, looked: &[Looked], turn
     for (index, turn) in turns {
         let Some(Looked { pair, member }) = looked.get(*index) else { continue };
         match turn {
-            Turn::Set { row, records, live } => {
+            Turn::Set { row, records, live, .. } => {
                 if let (Row::R5c, Some(_)) = (row, records) {
                     partners(topology, survey, pair, *index, &mut plan);
                 }

@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 
 use super::id::{Asker, Digest};
-use super::record::{Closing, Flip, Phase, Reason, Record, Verdict, stamp};
+use super::record::{Closing, Flip, Phase, Reason, Record, stamp};
 use super::refusal::Refusal;
+use super::turn::{Row, Turn};
 use super::view::{View, says};
-pub use super::why::Why;
+use super::why::Why;
 use crate::seen::side::Side;
 
 /// What one request asks of one pair.
@@ -30,76 +31,12 @@ pub struct Ask {
 pub struct Memory {
     /// It sent a rule write, and has not seen the rules as the pair's flip says since.
     pub wrote: bool,
-    /// It has waited for other jobs' plans to end.
+    /// It has waited for other jobs' plans to end, or there are none.
     pub waited: bool,
     /// A rule write cannot pass: denied twice, or its rule is gone.
     pub cannot_write: bool,
     /// Somebody else keeps changing the rules.
     pub conflict: bool,
-}
-
-/// A row of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the rows are described in the README's table")]
-pub enum Row {
-    R1,
-    R2,
-    R3a,
-    R3b,
-    R3c,
-    R3d,
-    R3e,
-    R3f,
-    R4,
-    R5,
-    R5a,
-    R5b,
-    R5c,
-    R5d,
-}
-
-/// What is done about one pair, in this turn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Records, acknowledged first; then the rules, so that `live` is live.
-    Set {
-        /// The row that says so.
-        row: Row,
-        /// One call on the group that is promoted; none where nothing is recorded.
-        records: Option<(Side, Vec<Record>)>,
-        /// Which group the rules make live.
-        live: Side,
-    },
-    /// One call on one group: its records, the closing first.
-    Close {
-        /// The row that says so.
-        row: Row,
-        /// The group.
-        on: Side,
-        /// The records.
-        records: Vec<Record>,
-        /// Why; none where only another job is closed, and this one is looked at anew.
-        why: Option<Why>,
-    },
-    /// Other jobs' plans may still be applied: wait for them once, then look again.
-    Wait,
-    /// This job was closed by an earlier delivery: the same answer again.
-    Answered(Closing),
-    /// The rules cannot be set back: close nothing, say how they are.
-    Stuck,
-}
-
-impl Turn {
-    /// How this turn ends the job for its pair, where it does.
-    #[must_use]
-    pub fn verdict(&self) -> Option<Verdict> {
-        match self {
-            Self::Close { why, .. } => why.as_ref().map(Why::verdict),
-            Self::Answered(closing) => Some(closing.verdict),
-            Self::Stuck => Some(Verdict::Failed),
-            Self::Set { .. } | Self::Wait => None,
-        }
-    }
 }
 
 /// Decides about one pair.
@@ -137,7 +74,7 @@ impl<'a> Table<'a> {
         let live = says(*on, flip);
         let closed = self.view.journal.closing(&self.job).is_some();
         let open = !closed && !self.is_this(flip) && self.may_have_written();
-        let own = self.is_this(flip) && in_progress(flip) && !closed;
+        let own = self.is_this(flip) && flip.in_progress() && !closed;
         if !self.view.differs(live) || own || !(self.memory.wrote || open) {
             return None;
         }
@@ -147,7 +84,7 @@ impl<'a> Table<'a> {
             Phase::Done | Phase::Undoing | Phase::Undone => self.view.is_live(live) || self.view.fence(live, is_own).is_none(),
         };
         match allowed && !self.memory.cannot_write && self.view.setup.is_none() {
-            true => Some(Turn::Set { row: Row::R1, records: None, live }),
+            true => Some(set(Row::R1, live)),
             false => (!self.memory.waited).then_some(Turn::Wait),
         }
     }
@@ -155,7 +92,7 @@ impl<'a> Table<'a> {
     /// Whether this job may have written rules of this flip; or one before it, that ended without a closing and left the rules
     /// split. Where they agree, a Retry takes them as they are.
     fn may_have_written(&self) -> bool {
-        let open = |flip: &Flip| in_progress(flip) && self.view.journal.verdict(&flip.job).is_none();
+        let open = |flip: &Flip| flip.in_progress() && self.view.journal.verdict(&flip.job).is_none();
         let unfinished = |flip: &Flip| open(flip) && self.view.live().is_none();
         let record = self.view.journal.of(&self.ask.asker.flip);
         record.is_some_and(|(_, record)| record.job == self.job || unfinished(record))
@@ -172,27 +109,47 @@ impl<'a> Table<'a> {
         let on = *on;
         match flip.phase {
             Phase::Moving if self.view.is_settled(on) => {
-                let done = Record::Flip(Flip { phase: Phase::Done, time: stamp(self.ask.now), ..flip.clone() });
-                let records = vec![self.closing(&Why::Made, flip.generation), done];
+                let records = vec![self.closing(&self.job, Reason::Made, flip.generation), self.phase(flip, Phase::Done)];
                 Some(Turn::Close { row: Row::R3a, on, records, why: Some(Why::Made) })
             }
-            Phase::Moving if self.may_go_on(on) => Some(Turn::Set { row: Row::R3b, records: None, live: on }),
-            Phase::Moving => Some(undo(on, flip, self.ask)),
+            Phase::Moving => match self.stops(on) {
+                None => Some(set(Row::R3b, on)),
+                Some(why) => self.undo(why),
+            },
             Phase::Undoing if self.view.differs(on.other()) => Some(match self.memory.cannot_write {
                 true => Turn::Stuck,
-                false => Turn::Set { row: Row::R3d, records: None, live: on.other() },
+                false => set(Row::R3d, on.other()),
             }),
             Phase::Undoing => Some(self.after_wait(|| {
-                let undone = Record::Flip(Flip { phase: Phase::Undone, time: stamp(self.ask.now), ..flip.clone() });
                 let why = if self.memory.conflict { Why::Conflict } else { Why::Undone };
-                let records = vec![self.closing_of(&flip.job, why.reason(), flip.generation), undone];
+                let records = vec![self.closing(&flip.job, why.reason(), flip.generation), self.phase(flip, Phase::Undone)];
                 Turn::Close { row: Row::R3d, on, records, why: (flip.job == self.job).then_some(why) }
             })),
             Phase::Done if self.view.serves(on) => Some(self.succeed(Row::R3e, on, Why::Made)),
-            Phase::Done => Some(self.fail(Row::R3e, on, || Why::Edited)),
+            Phase::Done => Some(self.fail(Row::R3e, on, Why::Edited)),
             Phase::Undone if flip.job == self.job => Some(self.close(Row::R3f, on, Why::Undone)),
             Phase::Undone => None,
         }
+    }
+
+    /// Row 3b or 3c: why the remaining rules are not moved, where they are not.
+    fn stops(&self, to: Side) -> Option<Why> {
+        let guard = || self.view.refusals(to, |by| self.is_own(by));
+        let refused =
+            || Some(self.view.shared.clone().into_iter().chain(guard()).collect()).filter(|all: &Vec<_>| !all.is_empty());
+        match (self.memory, &self.view.setup) {
+            (Memory { conflict: true, .. }, _) => Some(Why::Conflict),
+            (Memory { cannot_write: true, .. }, _) => Some(Why::Undone),
+            (_, Some(setup)) => Some(Why::Setup(setup.clone())),
+            (_, None) => refused().map(Why::Refused),
+        }
+    }
+
+    /// Row 3c: first the record, then the rules.
+    fn undo(&self, why: Why) -> Option<Turn> {
+        let (on, flip) = self.newest.as_ref()?;
+        let records = Some((*on, vec![self.phase(flip, Phase::Undoing)]));
+        Some(Turn::Set { row: Row::R3c, records, live: on.other(), why: Some(why) })
     }
 
     /// Row 4: this flip is known and not the newest: overtaken, or made earlier.
@@ -204,23 +161,24 @@ impl<'a> Table<'a> {
         }
         Some(match self.view.serves(*on) {
             true => self.succeed(Row::R4, *on, Why::Made),
-            false => self.fail(Row::R4, *on, || Why::Outdated(Box::new(newest.clone()))),
+            false => self.fail(Row::R4, *on, Why::Outdated(Box::new(newest.clone()))),
         })
     }
 
     /// Row 5: no record of this flip, or only attempts of other jobs that were not made.
     fn fresh(&self) -> Turn {
-        let underway = self.newest.as_ref().filter(|(_, flip)| in_progress(flip));
+        let underway = self.newest.as_ref().filter(|(_, flip)| flip.in_progress());
+        let named = self.ask.target.unwrap_or(Side::First);
         if let Some(setup) = &self.view.setup {
-            return self.fail(Row::R5, self.ask.target.unwrap_or(Side::First), || Why::Setup(setup.clone()));
+            return self.fail(Row::R5, named, Why::Setup(setup.clone()));
         }
         if let Some(shared) = &self.view.shared {
-            return self.fail(Row::R5, self.ask.target.unwrap_or(Side::First), || Why::Refused(vec![shared.clone()]));
+            return self.fail(Row::R5, named, Why::Refused(vec![shared.clone()]));
         }
         // 5a
         let tested = self.view.live().map(Side::other);
         let Some(target) = self.ask.target.or(tested).or(underway.map(|(on, _)| *on)) else {
-            return self.fail(Row::R5a, Side::First, || Why::Refused(vec![self.view.unclear.clone()]));
+            return self.fail(Row::R5a, named, Why::Refused(vec![self.view.unclear.clone()]));
         };
         // 5b
         if self.view.is_settled(target) && underway.is_none() {
@@ -230,7 +188,7 @@ impl<'a> Table<'a> {
         let guard = self.view.refusals(target, |by| self.is_own(by));
         let refusals: Vec<Refusal> = image.into_iter().chain(guard).chain(self.view.room[target].clone().err()).collect();
         if !refusals.is_empty() {
-            return self.fail(Row::R5d, target, || Why::Refused(refusals)); // 5d
+            return self.fail(Row::R5d, target, Why::Refused(refusals)); // 5d
         }
         self.take_over(target) // 5c
     }
@@ -238,24 +196,17 @@ impl<'a> Table<'a> {
     /// Row 5c: a new generation, in the same call the closing of an older job of this very flip; then the rules.
     fn take_over(&self, target: Side) -> Turn {
         let older = self.view.journal.of(&self.ask.asker.flip).filter(|(_, flip)| flip.job != self.job);
-        let generation = self.view.journal.highest() + 1;
         let moving = Record::Flip(Flip {
             id: self.ask.asker.flip.clone(),
-            generation,
+            generation: self.view.journal.highest() + 1,
             job: self.job.clone(),
             phase: Phase::Moving,
             partner: self.ask.tails[target.other() as usize].clone(),
             time: stamp(self.ask.now),
         });
-        let closes = older.map(|(_, flip)| self.closing_of(&flip.job, Reason::Undone, flip.generation));
-        let records = closes.into_iter().chain([moving]).collect();
-        Turn::Set { row: Row::R5c, records: Some((target, records)), live: target }
-    }
-
-    /// Row 3b: whether the remaining rules may be moved.
-    fn may_go_on(&self, to: Side) -> bool {
-        let Memory { cannot_write, conflict, .. } = self.memory;
-        !cannot_write && !conflict && self.view.is_sound() && self.view.refusals(to, |by| self.is_own(by)).is_empty()
+        let closes = older.map(|(_, flip)| self.closing(&flip.job, Reason::Undone, flip.generation));
+        let records = Some((target, closes.into_iter().chain([moving]).collect()));
+        Turn::Set { row: Row::R5c, records, live: target, why: None }
     }
 
     fn is_own(&self, execution: &str) -> bool {
@@ -266,13 +217,13 @@ impl<'a> Table<'a> {
     fn succeed(&self, row: Row, on: Side, why: Why) -> Turn {
         match &self.view.image[on] {
             Ok(()) => self.close(row, on, why),
-            Err(other) => self.fail(row, on, || Why::Refused(vec![other.clone()])),
+            Err(other) => self.fail(row, on, Why::Refused(vec![other.clone()])),
         }
     }
 
     /// Closes the job as not made, once other jobs' plans have ended.
-    fn fail(&self, row: Row, on: Side, why: impl FnOnce() -> Why) -> Turn {
-        self.after_wait(|| self.close(row, on, why()))
+    fn fail(&self, row: Row, on: Side, why: Why) -> Turn {
+        self.after_wait(|| self.close(row, on, why))
     }
 
     fn after_wait(&self, then: impl FnOnce() -> Turn) -> Turn {
@@ -280,38 +231,35 @@ impl<'a> Table<'a> {
     }
 
     fn close(&self, row: Row, on: Side, why: Why) -> Turn {
-        Turn::Close { row, on, records: vec![self.closing(&why, self.view.journal.highest())], why: Some(why) }
+        let records = vec![self.closing(&self.job, why.reason(), self.view.journal.highest())];
+        Turn::Close { row, on, records, why: Some(why) }
     }
 
-    fn closing(&self, why: &Why, generation: u64) -> Record {
-        let (flip, called) = (self.ask.asker.flip.clone(), self.ask.asker.job.clone());
-        let (verdict, reason) = (why.verdict(), why.reason());
-        Record::Closing(Closing { flip, job: self.job.clone(), called, verdict, generation, reason, time: stamp(self.ask.now) })
-    }
-
-    /// The closing, as not made, of a job that took this flip over.
-    fn closing_of(&self, job: &Digest, reason: Reason, generation: u64) -> Record {
+    /// The closing of this job, or of another one that took this flip over.
+    fn closing(&self, job: &Digest, reason: Reason, generation: u64) -> Record {
         let called = if *job == self.job { self.ask.asker.job.clone() } else { job.to_string() };
-        let (flip, verdict) = (self.ask.asker.flip.clone(), Verdict::Failed);
+        let (flip, verdict) = (self.ask.asker.flip.clone(), reason.verdict());
         Record::Closing(Closing { flip, job: job.clone(), called, verdict, generation, reason, time: stamp(self.ask.now) })
     }
+
+    /// The record of a flip in its next phase.
+    fn phase(&self, flip: &Flip, phase: Phase) -> Record {
+        Record::Flip(Flip { phase, time: stamp(self.ask.now), ..flip.clone() })
+    }
+}
+
+fn set(row: Row, live: Side) -> Turn {
+    Turn::Set { row, records: None, live, why: None }
 }
 
 /// Row 5d for a pair that could be begun, in a request of which another pair is refused.
 #[must_use]
 pub fn refuse(view: &View, ask: &Ask, memory: &Memory, refusal: Refusal) -> Turn {
-    Table::new(view, ask, memory).fail(Row::R5d, ask.target.unwrap_or(Side::First), || Why::Refused(vec![refusal]))
+    Table::new(view, ask, memory).fail(Row::R5d, ask.target.unwrap_or(Side::First), Why::Refused(vec![refusal]))
 }
 
-/// Row 3c: a flip that is being made is taken back: first its record, then the rules.
+/// Row 3c for a pair that is being flipped, in a request of which another pair is undone; none where it has no record.
 #[must_use]
-pub fn undo(on: Side, flip: &Flip, ask: &Ask) -> Turn {
-    let undoing = Record::Flip(Flip { phase: Phase::Undoing, time: stamp(ask.now), ..flip.clone() });
-    Turn::Set { row: Row::R3c, records: Some((on, vec![undoing])), live: on.other() }
-}
-
-/// Whether a flip is neither made nor undone.
-#[must_use]
-pub fn in_progress(flip: &Flip) -> bool {
-    matches!(flip.phase, Phase::Moving | Phase::Undoing)
+pub fn undo(view: &View, ask: &Ask, memory: &Memory) -> Option<Turn> {
+    Table::new(view, ask, memory).undo(Why::Undone)
 }

@@ -177,20 +177,16 @@ impl Journal {
     /// closed, and by generation 8 flips and 16 closings a group, beside the closings of the flips that are kept.
     #[must_use]
     pub fn old(&self) -> Both<Vec<String>> {
-        let newest = self.newest().map(|(side, flip)| (side, flip.generation, flip.id));
-        let needed = |side: Side, flip: &Flip| {
-            let open = matches!(flip.phase, Phase::Moving | Phase::Undoing) && self.ended(flip).is_none();
-            open || newest
-                .as_ref()
-                .is_some_and(|(on, generation, id)| (*on, *generation, id) == (side, flip.generation, &flip.id))
-        };
-        let mut old = Both::<Vec<String>>::default();
-        let mut jobs: Vec<&Digest> = Vec::new();
+        let newest = self.newest().map(|(side, flip)| (side, Record::Flip(flip).key()));
+        let (mut old, mut jobs) = (Both::<Vec<String>>::default(), Vec::new());
         for side in Side::BOTH {
             for (number, (_, flip)) in self.flips().into_iter().filter(|(on, _)| *on == side).enumerate() {
-                match number < KEPT_FLIPS || needed(side, flip) {
-                    true => jobs.push(&flip.job),
-                    false => old[side].push(Record::Flip(flip.clone()).key()),
+                let key = (side, Record::Flip(flip.clone()).key());
+                let is_open = || flip.in_progress() && self.ended(flip).is_none();
+                if number < KEPT_FLIPS || newest.as_ref() == Some(&key) || is_open() {
+                    jobs.push(&flip.job);
+                } else {
+                    old[side].push(key.1);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What to do about it. [`decide`] is the table; everything else here is what it reads: the records of flips
+//! What to do about it. [`decide`] is the table, [`turn`] what it says; everything else here is what it reads: the records of flips
 //! ([`record`], [`journal`]), the fence, the guard, and what a request means.
 
 pub mod decide;
@@ -12,5 +12,6 @@ pub mod record;
 pub mod refusal;
 pub mod several;
 pub mod times;
+pub mod turn;
 pub mod view;
 pub mod why;

@@ -69,6 +69,14 @@ pub enum Reason {
     Setup,
 }
 
+impl Reason {
+    /// Whether a job that is closed for this succeeded.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        if matches!(self, Self::Made | Self::NoOp) { Verdict::Succeeded } else { Verdict::Failed }
+    }
+}
+
 /// The words of an enum in a record.
 macro_rules! words {
     ($name:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
@@ -115,6 +123,14 @@ pub struct Flip {
     pub partner: String,
     /// When this was written. For display and for waiting, nothing else.
     pub time: Timestamp,
+}
+
+impl Flip {
+    /// Whether it is neither made nor undone.
+    #[must_use]
+    pub fn in_progress(&self) -> bool {
+        matches!(self.phase, Phase::Moving | Phase::Undoing)
+    }
 }
 
 /// A job that was answered.

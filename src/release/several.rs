@@ -1,8 +1,11 @@
 //! Several pairs in one request: the table is asked per pair, and what it says is put together.
 
-use super::decide::{Ask, Memory, Row, Turn, decide, refuse, undo};
+use std::fmt;
+
+use super::decide::{Ask, Memory, decide, refuse, undo};
 use super::record::Verdict;
 use super::refusal::Refusal;
+use super::turn::{Row, Turn};
 use super::view::View;
 
 /// One pair of a request.
@@ -31,6 +34,18 @@ pub enum Decision {
     Wait,
     /// Every pair is closed, or cannot be: what the table says of each.
     Answer(Vec<Turn>),
+}
+
+/// The rows, pair by pair.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<String> = match self {
+            Self::Apply { turns, .. } => turns.iter().map(|(_, turn)| turn.to_string()).collect(),
+            Self::Wait => vec![Turn::Wait.to_string()],
+            Self::Answer(turns) => turns.iter().map(Turn::to_string).collect(),
+        };
+        f.write_str(&rows.join(", "))
+    }
 }
 
 /// Decides about every pair of a request.
@@ -72,8 +87,8 @@ fn together(members: &[Member], memory: &[Memory], turns: &mut [Turn]) {
             }
             Turn::Set { row: Row::R5c, .. } if waits => *turn = Turn::Wait,
             Turn::Set { row: Row::R3b, .. } | Turn::Close { row: Row::R3a, .. } if undone => {
-                if let Some((on, flip)) = member.view.journal.newest() {
-                    *turn = undo(on, &flip, &member.ask);
+                if let Some(undone) = undo(&member.view, &member.ask, memory) {
+                    *turn = undone;
                 }
             }
             _ => {}

@@ -101,12 +101,6 @@ impl View {
         let counts = !is_own(&fence.execution) && !self.journal.made_by(&fence.execution, around);
         self.fenced[around].clone().filter(|_| counts)
     }
-
-    /// Why no flip of this pair may be begun: the set-up, or traffic that somebody shares.
-    #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.setup.is_none() && self.shared.is_none()
-    }
 }
 
 /// The group that is live where every rule is as a flip says: the promoted one while it is moving or done, else its partner.

@@ -1,11 +1,11 @@
-//! Why a job is closed as it is.
+//! Why a job is closed as it is, or a flip is taken back.
 
-use super::record::{Flip, Reason, Verdict};
+use super::record::{Flip, Reason};
 use super::refusal::Refusal;
 use crate::seen::setup_error::SetupError;
 use crate::seen::side::Side;
 
-/// Why a job is closed as it is: the record's word, and what a person reads.
+/// Why a job is closed as it is, or a flip is taken back: the record's word, and what a person reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// The flip was made.
@@ -39,17 +39,6 @@ impl Why {
             Self::Conflict => Reason::Conflict,
             Self::Edited => Reason::Edited,
             Self::Setup(_) => Reason::Setup,
-        }
-    }
-
-    /// Whether a job that is closed for this succeeded.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::Made | Self::NoOp => Verdict::Succeeded,
-            Self::Refused(_) | Self::Outdated(_) | Self::Undone | Self::Conflict | Self::Edited | Self::Setup(_) => {
-                Verdict::Failed
-            }
         }
     }
 }

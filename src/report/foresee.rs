@@ -8,10 +8,12 @@ use super::would::Would;
 use crate::asked::parameters::Parameters;
 use crate::plan::look::{Looked, look};
 use crate::plan::{Labels, Plan, compose};
-use crate::release::decide::{Memory, Row, Turn, Why};
+use crate::release::decide::Memory;
 use crate::release::id::Asker;
 use crate::release::refusal::Refusal;
 use crate::release::several::{Decision, Member, decide_all};
+use crate::release::turn::{Row, Turn};
+use crate::release::why::Why;
 use crate::seen::survey::{Survey, survey};
 use crate::seen::topology::Topology;
 
@@ -43,7 +45,7 @@ pub fn foresee(
     };
     let reasons = turns.iter().filter_map(|(index, turn)| {
         let looked = looked.get(*index)?;
-        NotMade::of(topology, found, looked, &not_made(looked, turn)?)
+        NotMade::of(topology, found, looked, &not_made(turn)?)
     });
     if let Some(why) = together(reasons) {
         return Err(why);
@@ -101,20 +103,12 @@ fn together(reasons: impl Iterator<Item = NotMade>) -> Option<NotMade> {
 }
 
 /// Why this turn makes no flip, where it makes none.
-fn not_made(looked: &Looked, turn: &Turn) -> Option<Why> {
+fn not_made(turn: &Turn) -> Option<Why> {
     match turn {
         Turn::Close { why, .. } => why.clone(),
-        Turn::Set { row: Row::R3c | Row::R3d, .. } | Turn::Stuck => {
-            let view = &looked.member.view;
-            let (on, _) = view.journal.newest()?;
-            if let Some(setup_error) = &view.setup {
-                return Some(Why::Setup(setup_error.clone()));
-            }
-            let guard = view.refusals(on, |by| looked.member.ask.execution.as_deref() == Some(by));
-            let refusals: Vec<Refusal> = view.shared.clone().into_iter().chain(guard).collect();
-            Some(if refusals.is_empty() { Why::Undone } else { Why::Refused(refusals) })
-        }
-        Turn::Set { .. } | Turn::Wait | Turn::Answered(_) => None,
+        Turn::Set { row: Row::R3d, .. } | Turn::Stuck => Some(Why::Undone),
+        Turn::Set { why, .. } => why.clone(),
+        Turn::Wait | Turn::Answered(_) => None,
     }
 }
 

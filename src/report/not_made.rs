@@ -4,9 +4,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::plan::look::Looked;
-use crate::release::decide::{Why, in_progress};
 use crate::release::record::Verdict;
 use crate::release::refusal::Refusal;
+use crate::release::why::Why;
 use crate::seen::names::Names;
 use crate::seen::setup_error::SetupError;
 use crate::seen::survey::Survey;
@@ -85,7 +85,7 @@ impl NotMade {
             Why::Outdated(newest) => {
                 let (_, by) = newest.as_ref();
                 let made = looked.member.view.journal.verdict(&by.job) != Some(Verdict::Failed);
-                let came = match (in_progress(by), made) {
+                let came = match (by.in_progress(), made) {
                     (true, _) => "was begun",
                     (false, true) => "was made",
                     (false, false) => "was undone",

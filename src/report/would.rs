@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::{ONE_BY_ONE, Sides, names};
 use crate::plan::{Phase, Plan, Write};
-use crate::release::decide::in_progress;
 use crate::release::journal::Journal;
 use crate::seen::group::TargetGroup;
 use crate::seen::pair::Pair;
@@ -85,7 +84,7 @@ impl Would {
 
     /// What becomes of a flip that is in progress.
     fn underway(&self, topology: &Topology) -> Option<String> {
-        let (promoted, flip) = Journal::of_pair(topology, &self.pair).newest().filter(|(_, flip)| in_progress(flip))?;
+        let (promoted, flip) = Journal::of_pair(topology, &self.pair).newest().filter(|(_, flip)| flip.in_progress())?;
         let group = topology.short(self.pair.arn(promoted));
         let verb = if promoted == self.live { "finish it" } else { "cancel it" };
         let id = &flip.id;

@@ -150,9 +150,11 @@ pub enum SetupError {
         would: String,
     },
 }
+
 impl SetupError {
     /// What was found, what was expected and what to do next, with the settings called by these names.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one sentence for each kind, and nothing else")]
     pub fn words(&self, names: &Names) -> String {
         let Names { elb_name, promote_to, ports: setting, .. } = names;
         match self {

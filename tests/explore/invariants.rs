@@ -7,6 +7,8 @@ pub enum Invariant {
     Whole,
     /// A job that succeeded had its group on all live rules at some moment since its first look.
     SucceededWasLive,
+    /// Once a job was answered as failed, no copy of it moves a live rule to its group, also none that began before.
+    FailedStays,
     /// A copy that begins after its job was answered writes no rule.
     LateCopyWritesNothing,
     /// Nor does a copy or a Retry that begins after a person changed the rules of that flip when it was made.

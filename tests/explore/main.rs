@@ -9,6 +9,7 @@
 mod explorer;
 mod history;
 mod invariants;
+mod mutants;
 mod own;
 mod play;
 mod rows;

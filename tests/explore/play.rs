@@ -11,7 +11,6 @@ use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
 use histories::{Group, Half, Rule, State, Step as Told};
 
-use crate::rows::row;
 use crate::steps::{Step, begins, steps, undoes};
 use crate::world::{Group as Tags, Interned, Job, Looked, Odd, RULES, Rules, job, shape, view};
 
@@ -281,12 +280,9 @@ fn note(rows: &mut Vec<String>, row: String) {
     }
 }
 
+/// A decision as stories write it: rows without their R.
 fn rows(decision: &Decision) -> String {
-    match decision {
-        Decision::Wait => "wait".to_owned(),
-        Decision::Answer(turns) => turns.iter().map(row).collect::<Vec<_>>().join(","),
-        Decision::Apply { turns, .. } => turns.iter().map(|(_, turn)| row(turn)).collect::<Vec<_>>().join(","),
-    }
+    decision.to_string().replace('R', "")
 }
 
 fn side(group: Group) -> Side {

@@ -1,6 +1,6 @@
 //! The rows of the table, as stories call them.
 
-use blue_green::release::decide::{Row, Turn};
+use blue_green::release::turn::Row;
 
 /// Every row.
 pub const ROWS: [(&str, Row); 14] = [
@@ -19,14 +19,3 @@ pub const ROWS: [(&str, Row); 14] = [
     ("5c", Row::R5c),
     ("5d", Row::R5d),
 ];
-
-/// The row of a turn.
-pub fn row(turn: &Turn) -> String {
-    let called = |row: &Row| ROWS.iter().find(|(_, known)| known == row).unwrap().0.to_owned();
-    match turn {
-        Turn::Set { row, .. } | Turn::Close { row, .. } => called(row),
-        Turn::Answered(_) => called(&Row::R2),
-        Turn::Wait => "wait".to_owned(),
-        Turn::Stuck => "stuck".to_owned(),
-    }
-}

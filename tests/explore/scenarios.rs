@@ -146,6 +146,15 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("two pairs, twice, guard", "A", &[2]).guard(1).pairs(2),
 ];
 
+/// Two copies of one job side by side, and the guard fails once: who closes the job as not made has to wait for the other
+/// one's plan.
+pub const COPIES: &[Scenario] = &[
+    scenario("copies: one flip, twice, guard", "A", &[2]).guard(1),
+    scenario("copies: one flip, three times, guard", "A", &[3]).guard(1),
+    scenario("copies: one flip, twice, guard, crash", "A", &[2]).crash(1).guard(1),
+    scenario("copies: one flip, twice, guard, and back", "AB", &[2, 1]).guard(1),
+];
+
 /// Group 1 becomes fenced, and free again.
 pub const FENCE: &[Scenario] = &[
     scenario("fence: one flip, twice, crash", "A", &[2]).crash(1).fence(2),

@@ -1,8 +1,8 @@
 //! What a decision leads to, one step a call: a process may die between any two.
 
-use blue_green::release::decide::Turn;
 use blue_green::release::record::{Record, Verdict};
 use blue_green::release::several::Decision;
+use blue_green::release::turn::Turn;
 use blue_green::seen::side::Side;
 
 use crate::world::{RULES, Rules};

@@ -17,8 +17,8 @@ const LONGEST: usize = 350;
 /// The folders of `src`, each of which may know itself and those before it.
 const ORDER: [&str; 6] = ["seen", "asked", "release", "plan", "report", "aws"];
 
-/// The library, and what is installed.
-const CRATES: [&str; 3] = ["src", "functions/blue-green-flip/src", "deployer/src"];
+/// The library, and every program.
+const CRATES: [&str; 4] = ["src", "functions/blue-green-flip/src", "deployer/src", "apps/dashboard/src"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use blue_green::plan::Plan;
-use blue_green::release::decide::Turn;
 use blue_green::release::refusal::Refusal;
+use blue_green::release::turn::Turn;
 use blue_green::report::foresee::{Foreseen, foresee};
 use blue_green::report::not_made::NotMade;
 use blue_green::seen::survey::survey;

@@ -3,8 +3,9 @@
 
 use blue_green::asked::parameters::{Action, Parameters};
 use blue_green::plan::{Phase, Write};
-use blue_green::release::decide::{Turn, Why};
 use blue_green::release::id::Asker;
+use blue_green::release::turn::Turn;
+use blue_green::release::why::Why;
 use blue_green::seen::ports;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;

@@ -63,27 +63,10 @@ pub fn read(text: &str) -> Case {
         match words.as_slice() {
             ["group", name, targets, more @ ..] => _ = topology.groups.insert(arn(name), group(name, targets, more)),
             ["flip", id, generation, "by", job, "to", promoted, "from", partner, "is", phase, "since", time] => {
-                let flip = Flip {
-                    id: FlipId::parse(id).unwrap(),
-                    generation: generation.parse().unwrap(),
-                    job: Digest::of(job),
-                    phase: phase.parse().unwrap(),
-                    partner: tail(partner),
-                    time: time.parse().unwrap(),
-                };
-                record(&mut topology, promoted, &Record::Flip(flip));
+                record(&mut topology, promoted, &flip([id, generation, job, partner, phase, time]));
             }
             ["closed", job, "of", flip, generation, "on", group, "as", verdict, reason, "at", time] => {
-                let closing = Closing {
-                    flip: FlipId::parse(flip).unwrap(),
-                    job: Digest::of(job),
-                    called: (*job).to_owned(),
-                    verdict: verdict.parse().unwrap(),
-                    generation: generation.parse().unwrap(),
-                    reason: reason.parse().unwrap(),
-                    time: time.parse().unwrap(),
-                };
-                record(&mut topology, group, &Record::Closing(closing));
+                record(&mut topology, group, &closing([job, flip, generation, verdict, reason, time]));
             }
             ["partners", one, other] => {
                 tag(&mut topology, one, PARTNER, tail(other));
@@ -113,6 +96,29 @@ pub fn read(text: &str) -> Case {
     }
     let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, &delivery);
     Case { topology, asked, asker }
+}
+
+fn flip([id, generation, job, partner, phase, time]: [&str; 6]) -> Record {
+    Record::Flip(Flip {
+        id: FlipId::parse(id).unwrap(),
+        generation: generation.parse().unwrap(),
+        job: Digest::of(job),
+        phase: phase.parse().unwrap(),
+        partner: tail(partner),
+        time: time.parse().unwrap(),
+    })
+}
+
+fn closing([job, flip, generation, verdict, reason, time]: [&str; 6]) -> Record {
+    Record::Closing(Closing {
+        flip: FlipId::parse(flip).unwrap(),
+        job: Digest::of(job),
+        called: job.to_owned(),
+        verdict: verdict.parse().unwrap(),
+        generation: generation.parse().unwrap(),
+        reason: reason.parse().unwrap(),
+        time: time.parse().unwrap(),
+    })
 }
 
 fn record(topology: &mut Topology, group: &str, record: &Record) {

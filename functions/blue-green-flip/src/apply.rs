@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::plan::look::Looked;
-use blue_green::plan::{Labels, Phase, Plan, Step, Write};
+use blue_green::plan::{Labels, Phase, Plan, Write};
 use blue_green::release::invocation::Invocation;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::topology::Topology;
 
-use crate::state::Flip;
+use crate::state::{Flip, Seen};
 
 /// How applying a plan ended.
 pub enum Applied {
@@ -41,18 +42,19 @@ pub fn without_doubts(mut plan: Plan, looked: &[Looked], invocation: &Invocation
 }
 
 /// Applies the phases one after the other, every write of each acknowledged before the next begins.
-pub async fn apply(flip: &mut Flip<'_>, topology: &Topology, looked: &[Looked], plan: &Plan, until: Instant) -> Applied {
+pub async fn apply(flip: &mut Flip<'_>, seen: &Seen<'_>, plan: &Plan, until: Instant) -> Applied {
     let writer = flip.request.writer(until);
     for (phase, steps) in &plan.phases {
         let results = writer.apply(steps.iter().map(|step| &step.write)).await;
         let mut stopped = None;
         for (step, result) in steps.iter().zip(results) {
-            let Some(looked) = looked.get(step.pair) else { continue };
+            let Some(Looked { pair, .. }) = seen.looked.get(step.pair) else { continue };
             match &result {
                 Ok(()) => tracing::info!(%phase, write = %step.write, "applied"),
                 Err(failure) => tracing::error!(%phase, write = %step.write, reason = %failure, "not applied"),
             }
-            remember(flip, topology, looked, (*phase, step), &result);
+            remember(&mut flip.invocation, (seen.topology, pair), (*phase, &step.write), &result);
+            flip.rules += usize::from(matches!((&step.write, &result), (Write::Actions { .. }, Ok(()))));
             match (result, step.is_label) {
                 (Ok(()), _) => {}
                 (Err(failure), true) => unlabelled(flip, &failure),
@@ -77,29 +79,25 @@ pub async fn apply(flip: &mut Flip<'_>, topology: &Topology, looked: &[Looked], 
 }
 
 fn remember(
-    flip: &mut Flip<'_>,
-    topology: &Topology,
-    looked: &Looked,
-    (phase, step): (Phase, &Step),
+    invocation: &mut Invocation,
+    (topology, pair): (&Topology, &Pair),
+    (phase, write): (Phase, &Write),
     result: &Result<(), AwsFailure>,
 ) {
-    let pair = &looked.pair;
-    match (&step.write, result) {
+    match (write, result) {
         (Write::Tag { group, tags, .. }, Ok(())) => {
-            flip.invocation.tagged(topology, group, tags);
+            invocation.tagged(topology, group, tags);
             if phase == Phase::Records {
-                flip.invocation.recorded(pair);
+                invocation.recorded(pair);
             }
         }
         (Write::Actions { rule, serves, .. }, result) => {
             if let Some(serves) = pair.side(serves) {
-                flip.invocation.wrote(pair, rule.arn(), serves, result.is_ok().then(Instant::now));
+                invocation.wrote(pair, rule.arn(), serves, result.is_ok().then(Instant::now));
             }
             match result {
-                Ok(()) => flip.rules += 1,
-                Err(failure) if failure.class == Class::Permission => flip.invocation.refused(pair, false),
-                Err(failure) if failure.class != Class::Transient => flip.invocation.refused(pair, true),
-                Err(_) => {}
+                Ok(()) | Err(AwsFailure { class: Class::Transient, .. }) => {}
+                Err(failure) => invocation.refused(pair, failure.class != Class::Permission),
             }
         }
         (Write::Tag { .. } | Write::Untag { .. }, _) => {}

@@ -1,31 +1,26 @@
 //! How a flip ends: what the table says of each pair becomes one report or one failure.
 
 use blue_green::plan::look::Looked;
-use blue_green::release::decide::{Turn, Why, in_progress};
 use blue_green::release::id::Digest;
 use blue_green::release::journal::Journal;
 use blue_green::release::record::{Reason, Verdict};
-use blue_green::release::several::Decision;
+use blue_green::release::turn::Turn;
+use blue_green::release::why::Why;
 use blue_green::report::not_made::NotMade;
 use blue_green::report::states::{all, split, states};
 use blue_green::report::{Done, Report, Sides, flipped};
 use blue_green::seen::pair::Pair;
-use blue_green::seen::setup_error::SetupError;
-use blue_green::seen::survey::{Survey, survey};
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
 
 use crate::failure::{Cause, Failure, PairEnd};
-use crate::state::Flip;
+use crate::state::{Flip, Seen};
 
 /// What was seen last, and what the table says of each pair.
 pub struct End<'a> {
     /// What was seen.
-    pub topology: &'a Topology,
-    /// Its twins and pairs.
-    pub survey: &'a Survey<'a>,
-    /// The pairs of the request.
-    pub looked: &'a [Looked],
-    /// What the table says of each.
+    pub seen: &'a Seen<'a>,
+    /// What the table says of each pair.
     pub turns: &'a [Turn],
     /// Whether the closings were acknowledged.
     pub recorded: bool,
@@ -45,7 +40,7 @@ pub fn end(flip: &Flip<'_>, end: &End<'_>) -> Result<Report, Failure> {
         return Ok(succeeded(flip, end));
     }
     let mut ends: Vec<(String, PairEnd)> = Vec::new();
-    for (looked, turn) in end.looked.iter().zip(end.turns) {
+    for (looked, turn) in end.seen.looked.iter().zip(end.turns) {
         let made = match turn.verdict() {
             Some(Verdict::Succeeded) => PairEnd::Made,
             _ => PairEnd::Failed(Box::new(failed(flip, end, looked, turn))),
@@ -65,10 +60,10 @@ fn succeeded(flip: &Flip<'_>, end: &End<'_>) -> Report {
         Turn::Set { .. } | Turn::Wait | Turn::Stuck => false,
     };
     let changed = end.turns.iter().any(made);
-    let sides: Vec<Sides> = end.looked.iter().zip(end.turns).map(|(looked, turn)| sides(looked, turn)).collect();
+    let sides: Vec<Sides> = end.seen.looked.iter().zip(end.turns).map(|(looked, turn)| sides(looked, turn)).collect();
     let done = Done { rules: flip.rules, changed };
-    let summary = flipped(end.topology, &sides, done, &flip.notes);
-    Report::new(flip.request.asker.flip.as_str(), end.topology, &sides, changed, &summary)
+    let summary = flipped(end.seen.topology, &sides, done, &flip.notes);
+    Report::new(flip.request.asker.flip.as_str(), end.seen.topology, &sides, changed, &summary)
 }
 
 /// Who is live: as every rule says; where they disagree, as this turn left it.
@@ -82,34 +77,36 @@ fn sides(looked: &Looked, turn: &Turn) -> Sides {
 }
 
 fn failed(flip: &Flip<'_>, end: &End<'_>, looked: &Looked, turn: &Turn) -> Failure {
-    let states = || states(end.topology, end.survey, &[&looked.pair]);
+    let states = || states(end.seen.topology, &end.seen.survey, &[&looked.pair]);
     let cause = || flip.cause.clone().unwrap_or(Cause::Earlier);
     match turn {
         Turn::Answered(closing) => Failure::Closed { closing: closing.clone(), states: states() },
         Turn::Stuck => Failure::Unfinished { cause: flip.failure.clone().map_or_else(cause, Cause::Aws), states: states() },
         Turn::Close { why: Some(Why::Undone | Why::Conflict), .. } => Failure::Undone { cause: cause(), states: states() },
-        Turn::Close { why: Some(why), .. } => match NotMade::of(end.topology, end.survey, looked, why) {
-            Some(why) => Failure::NotMade { why, split: split(end.topology, end.survey), recorded: end.recorded },
+        Turn::Close { why: Some(why), .. } => match NotMade::of(end.seen.topology, &end.seen.survey, looked, why) {
+            Some(why) => Failure::NotMade { why, split: split(end.seen.topology, &end.seen.survey), recorded: end.recorded },
             None => Failure::Undone { cause: cause(), states: states() },
         },
         Turn::Close { why: None, .. } | Turn::Set { .. } | Turn::Wait => Failure::Undone { cause: cause(), states: states() },
     }
 }
 
-/// The set-up is wrong as a whole: nothing can be planned, and nothing recorded.
-pub fn setup(flip: &Flip<'_>, topology: &Topology, setup_error: SetupError) -> Failure {
-    if let Some(states) = in_progress_in(flip, topology) {
-        return Failure::Unfinished { cause: Cause::Setup(setup_error), states };
+/// How it ends where nothing more can be done: with the rules, where this flip may have moved some.
+pub fn stopped(flip: &Flip<'_>, cause: Cause) -> Failure {
+    let states = flip.seen.as_ref().and_then(|seen| in_progress_in(flip, seen));
+    let recorded = flip.seen.as_ref().is_some_and(|seen| Journal::closes(seen, &Digest::of(&flip.request.asker.job)));
+    match (states, cause) {
+        (Some(mut states), cause) => {
+            states.extend(flip.unread.then(|| "this is how they were seen last, they could not be read again".to_owned()));
+            Failure::Unfinished { cause, states }
+        }
+        (None, Cause::Setup(setup_error)) => {
+            let split = |seen| survey(seen, &flip.request.asked.ports).map(|survey| split(seen, &survey)).unwrap_or_default();
+            let split = flip.seen.as_ref().map(split).unwrap_or_default();
+            Failure::NotMade { why: NotMade::Setup(setup_error), split, recorded }
+        }
+        (None, cause) => Failure::Stopped { cause, recorded },
     }
-    let split = survey(topology, &flip.request.asked.ports).map(|survey| split(topology, &survey)).unwrap_or_default();
-    Failure::NotMade { why: NotMade::Setup(setup_error), split, recorded: flip.is_closed(topology) }
-}
-
-/// How the rules are of the pairs in which this flip is in progress, as they were seen last.
-pub fn states_in_progress(flip: &Flip<'_>) -> Option<Vec<String>> {
-    let mut states = in_progress_in(flip, flip.seen.as_ref()?)?;
-    states.extend(flip.unread.then(|| "this is how they were seen last, they could not be read again".to_owned()));
-    Some(states)
 }
 
 fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
@@ -121,13 +118,12 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
         Err(setup_error) => return Some(vec![format!("they cannot be paired any more ({setup_error})")]),
     };
     let job = Digest::of(&flip.request.asker.job);
+    let id = &flip.request.asker.flip;
     let mine = |pair: &&Pair| {
-        let newest = Journal::of_pair(&topology, pair).newest();
-        flip.invocation.of(pair).wrote
-            || newest.is_some_and(|(_, newest)| newest.id == flip.request.asker.flip && in_progress(&newest))
-            || Journal::of_pair(&topology, pair)
-                .of(&flip.request.asker.flip)
-                .is_some_and(|(_, flip)| flip.job == job && in_progress(flip))
+        let journal = Journal::of_pair(&topology, pair);
+        let is_newest = journal.newest().is_some_and(|(_, newest)| newest.id == *id && newest.in_progress());
+        let is_open = || journal.of(id).is_some_and(|(_, flip)| flip.job == job && flip.in_progress());
+        flip.invocation.of(pair).wrote || is_newest || is_open()
     };
     let pairs: Vec<&Pair> = found.pairs.keys().filter(mine).collect();
     match pairs.as_slice() {
@@ -135,20 +131,5 @@ fn in_progress_in(flip: &Flip<'_>, topology: &Topology) -> Option<Vec<String>> {
         [] if flip.rules > 0 => Some(all(&topology, &found)),
         [] => None,
         pairs => Some(states(&topology, &found, pairs)),
-    }
-}
-
-/// A decision for the log.
-pub fn describe(decision: &Decision) -> String {
-    let turn = |turn: &Turn| match turn {
-        Turn::Set { row, .. } | Turn::Close { row, .. } => format!("{row:?}"),
-        Turn::Wait => "wait".to_owned(),
-        Turn::Answered(_) => "R2".to_owned(),
-        Turn::Stuck => "stuck".to_owned(),
-    };
-    match decision {
-        Decision::Apply { turns, .. } => turns.iter().map(|(_, of)| turn(of)).collect::<Vec<_>>().join(", "),
-        Decision::Wait => "wait".to_owned(),
-        Decision::Answer(turns) => turns.iter().map(turn).collect::<Vec<_>>().join(", "),
     }
 }

@@ -4,15 +4,17 @@ use std::time::{Duration, Instant};
 
 use blue_green::aws::elb::read::ReadError;
 use blue_green::aws::failure::Class;
+use blue_green::plan::compose;
 use blue_green::plan::look::{Looked, look};
-use blue_green::plan::{Plan, compose};
-use blue_green::release::decide::{Memory, Row, Turn, Why};
+use blue_green::release::decide::Memory;
 use blue_green::release::id::Digest;
-use blue_green::release::journal::Journal;
 use blue_green::release::several::{Decision, Member, decide_all};
+use blue_green::release::turn::{Row, Turn};
+use blue_green::release::why::Why;
 use blue_green::report::Report;
-use blue_green::report::not_made::NotMade;
-use blue_green::seen::survey::{Survey, survey};
+use blue_green::seen::pair::Pair;
+use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,7 +22,7 @@ use crate::apply::{self, Applied};
 use crate::ends::{self, End};
 use crate::failure::{Cause, Failure};
 use crate::request::{Reading, Request};
-use crate::state::Flip;
+use crate::state::{Flip, Seen};
 
 /// How often tags may be denied before that counts: IAM takes changes over with a delay.
 const DENIALS: u8 = 2;
@@ -37,7 +39,7 @@ enum Next {
 ///
 /// # Errors
 /// A [`Failure`] that says what was found, what was expected and how the rules are now.
-pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topology>) {
+pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<(Topology, Vec<Pair>)>) {
     let mut flip = Flip::new(request);
     let result = loop {
         let reading = match request.look(flip.seen.as_ref()).await {
@@ -53,60 +55,59 @@ pub async fn flip(request: &Request) -> (Result<Report, Failure>, Option<Topolog
             break Err(flip.stopped(cause).await);
         }
     };
-    (result, flip.seen)
+    (result, flip.seen.map(|seen| (seen, flip.pairs)))
 }
 
 impl Flip<'_> {
     /// One turn: what is seen is decided on, and that is done.
     async fn turn(&mut self, mut reading: Reading) -> Next {
         self.invocation.complete(&mut reading.topology);
+        let mut is_compared = false;
         loop {
-            let Reading { topology, until, has_health } = &reading;
-            let found = match survey(topology, &self.request.asked.ports) {
-                Ok(found) => found,
-                Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
+            let seen = match self.look(&reading.topology) {
+                Ok(seen) => seen,
+                Err(setup_error) => {
+                    self.seen = Some(reading.topology.clone());
+                    return Next::End(Err(self.stopped(Cause::Setup(setup_error)).await));
+                }
             };
-            let looked = look(topology, &found, &self.request.asked, &self.request.asker, Timestamp::now());
-            let looked = match looked {
-                Ok(looked) => looked,
-                Err(setup_error) => return Next::End(Err(ends::setup(self, topology, setup_error))),
-            };
-            for looked in &looked {
-                self.invocation.look(&looked.pair, &looked.member.view, Instant::now());
+            if !std::mem::replace(&mut is_compared, true) {
+                let compare = |looked: &Looked| self.invocation.look(&looked.pair, &looked.member.view, Instant::now());
+                seen.looked.iter().for_each(compare);
             }
-            let decision = self.decide(&looked);
-            if let Decision::Wait = decision
-                && self.need_not_wait(&looked)
-            {
-                continue;
+            let decision = self.decide(&seen.looked);
+            if !needs_guard(&decision) || reading.has_health {
+                self.seen = Some(reading.topology.clone());
+                self.pairs = seen.looked.iter().map(|looked| looked.pair.clone()).collect();
+                return self.act(&seen, decision, reading.until).await;
             }
-            if needs_guard(&decision) && !has_health {
-                let health = match self.request.reader.health(topology.clone()).await {
-                    Ok(health) => health,
-                    Err(failure) => return Next::End(Err(self.unreadable(failure.into()).await)),
-                };
-                reading = Reading { topology: health, until: *until, has_health: true };
-                continue;
+            match self.request.reader.health(reading.topology.clone()).await {
+                Ok(topology) => reading = Reading { topology, has_health: true, ..reading },
+                Err(failure) => return Next::End(Err(self.unreadable(failure.into()).await)),
             }
-            self.seen = Some(topology.clone());
-            return self.act(topology, &found, &looked, decision, *until).await;
         }
     }
 
-    fn decide(&mut self, looked: &[Looked]) -> Decision {
+    fn look<'t>(&self, topology: &'t Topology) -> Result<Seen<'t>, SetupError> {
+        let Request { asked, asker, .. } = self.request;
+        let survey = survey(topology, &asked.ports)?;
+        let looked = look(topology, &survey, asked, asker, Timestamp::now())?;
+        Ok(Seen { topology, survey, looked })
+    }
+
+    fn decide(&self, looked: &[Looked]) -> Decision {
         let members: Vec<Member> = looked.iter().map(|looked| looked.member.clone()).collect();
-        let memory: Vec<Memory> = looked.iter().map(|looked| self.invocation.of(&looked.pair)).collect();
-        let decision = decide_all(&members, &memory);
-        tracing::info!(decision = %ends::describe(&decision), "decided");
+        let nothing_to_wait_for = self.wait(looked).is_zero();
+        let memory = |Looked { pair, .. }: &Looked| {
+            let memory = self.invocation.of(pair);
+            Memory { waited: memory.waited || nothing_to_wait_for, ..memory }
+        };
+        let decision = decide_all(&members, &looked.iter().map(memory).collect::<Vec<_>>());
+        tracing::info!(%decision, "decided");
         decision
     }
 
     /// How long other jobs' plans may still be applied; nothing where no other job wrote a record lately.
-    fn need_not_wait(&mut self, looked: &[Looked]) -> bool {
-        looked.iter().for_each(|looked| self.invocation.waited(&looked.pair));
-        self.wait(looked).is_zero()
-    }
-
     fn wait(&self, looked: &[Looked]) -> Duration {
         let job = Digest::of(&self.request.asker.job);
         let last = looked.iter().filter_map(|looked| looked.member.view.journal.last_of_others(&job)).max();
@@ -116,36 +117,28 @@ impl Flip<'_> {
         Duration::try_from(left).unwrap_or_default().min(self.request.wait)
     }
 
-    async fn act(
-        &mut self,
-        topology: &Topology,
-        found: &Survey<'_>,
-        looked: &[Looked],
-        decision: Decision,
-        until: Instant,
-    ) -> Next {
+    async fn act(&mut self, seen: &Seen<'_>, decision: Decision, until: Instant) -> Next {
         match decision {
             Decision::Wait => {
-                let wait = self.wait(looked);
+                let wait = self.wait(&seen.looked);
+                seen.looked.iter().for_each(|looked| self.invocation.waited(&looked.pair));
                 tracing::info!(seconds = wait.as_secs(), "waiting for other jobs' plans to end");
                 Next::Look(wait)
             }
-            Decision::Answer(turns) => {
-                Next::End(ends::end(self, &End { topology, survey: found, looked, turns: &turns, recorded: true }))
-            }
+            Decision::Answer(turns) => Next::End(ends::end(self, &End { seen, turns: &turns, recorded: true })),
             Decision::Apply { turns, ends } => {
-                self.note_cause(looked, &turns);
-                let plan = compose(topology, found, looked, &turns, self.labels);
-                let (plan, doubted) = apply::without_doubts(plan, looked, &self.invocation);
+                self.note_cause(&seen.looked, &turns);
+                let plan = compose(seen.topology, &seen.survey, &seen.looked, &turns, self.labels);
+                let (plan, doubted) = apply::without_doubts(plan, &seen.looked, &self.invocation);
                 if plan.is_empty() && doubted {
                     return self.doubt();
                 }
                 self.doubts = 0;
-                self.keep_notes(&plan);
-                let applied = apply::apply(self, topology, looked, &plan, until).await;
+                let new = plan.notes.iter().filter(|note| !self.notes.contains(note)).cloned();
+                self.notes.extend(new.collect::<Vec<_>>());
+                let applied = apply::apply(self, seen, &plan, until).await;
                 let recorded = matches!(applied, Applied::Done);
-                let closes = ends.as_ref().map(|turns| End { topology, survey: found, looked, turns, recorded });
-                self.after(applied, closes).await
+                self.after(applied, ends.as_ref().map(|turns| End { seen, turns, recorded })).await
             }
         }
     }
@@ -184,59 +177,43 @@ impl Flip<'_> {
         }
     }
 
-    /// Why a flip is taken back is known when that begins, and told when it ends. Of several pairs that are taken back
+    /// Why a flip is taken back is known when that begins, and said when it ends. Of several pairs that are taken back
     /// together, one has the reason.
     fn note_cause(&mut self, looked: &[Looked], turns: &[(usize, Turn)]) {
-        if self.cause.is_some() {
-            return;
-        }
-        let undone = turns.iter().filter(|(_, turn)| matches!(turn, Turn::Set { row: Row::R3c, .. }));
-        let mut causes: Vec<Cause> = undone.filter_map(|(index, _)| Some(self.cause_of(looked.get(*index)?))).collect();
-        causes.sort_by_key(|cause| matches!(cause, Cause::Earlier));
-        self.cause = causes.into_iter().next();
+        let causes = turns.iter().filter_map(|(index, turn)| match turn {
+            Turn::Set { why: Some(why), .. } => Some(self.cause_of(looked.get(*index)?, why)),
+            _ => None,
+        });
+        let cause = causes.min_by_key(|cause| matches!(cause, Cause::Earlier));
+        self.cause = self.cause.take().or(cause);
     }
 
-    fn cause_of(&self, looked: &Looked) -> Cause {
-        let (view, memory) = (&looked.member.view, self.invocation.of(&looked.pair));
-        let refusals = || {
-            let (on, _) = view.journal.newest()?;
-            let own = |execution: &str| looked.member.ask.execution.as_deref() == Some(execution);
-            Some(view.shared.clone().into_iter().chain(view.refusals(on, own)).collect::<Vec<_>>()).filter(|all| !all.is_empty())
-        };
-        match (&self.failure, &view.setup) {
-            _ if memory.conflict => Cause::Conflict,
-            (Some(failure), _) if memory.cannot_write => Cause::Aws(failure.clone()),
-            (_, Some(setup_error)) => Cause::Setup(setup_error.clone()),
-            _ => refusals().map_or(Cause::Earlier, Cause::Refused),
-        }
-    }
-
-    fn keep_notes(&mut self, plan: &Plan) {
-        for note in &plan.notes {
-            if !self.notes.contains(note) {
-                self.notes.push(note.clone());
-            }
+    fn cause_of(&self, looked: &Looked, why: &Why) -> Cause {
+        match (why, &self.failure) {
+            (Why::Conflict, _) => Cause::Conflict,
+            (Why::Setup(setup_error), _) => Cause::Setup(setup_error.clone()),
+            (Why::Refused(refusals), _) => Cause::Refused(refusals.clone()),
+            (_, Some(failure)) if self.invocation.of(&looked.pair).cannot_write => Cause::Aws(failure.clone()),
+            _ => Cause::Earlier,
         }
     }
 
     /// The load balancer cannot be read any more.
     async fn unreadable(&mut self, error: ReadError) -> Failure {
-        match error {
-            ReadError::Setup(setup_error) => match self.seen.take() {
-                Some(topology) => ends::setup(self, &topology, setup_error),
-                None => Failure::NotMade { why: NotMade::Setup(setup_error), split: Vec::new(), recorded: false },
-            },
+        let cause = match error {
+            ReadError::Setup(setup_error) => Cause::Setup(setup_error),
             ReadError::Aws(failure) => {
                 // Where the time ended while a write was tried, that is the reason, and not the look that had no time left.
                 let earlier = self.failure.clone().filter(|_| failure.class == Class::Transient);
-                self.stopped(Cause::Aws(earlier.unwrap_or(failure))).await
+                Cause::Aws(earlier.unwrap_or(failure))
             }
-        }
+        };
+        self.stopped(cause).await
     }
 
     /// It ends here: with the rules, where this flip may have moved some.
     async fn stopped(&mut self, cause: Cause) -> Failure {
-        if let Some(seen) = &self.seen {
+        if let (Some(seen), false) = (&self.seen, matches!(cause, Cause::Setup(_))) {
             match self.request.late_reader.again(seen).await {
                 Ok(now) => self.seen = Some(now),
                 Err(failure) => {
@@ -245,15 +222,7 @@ impl Flip<'_> {
                 }
             }
         }
-        match ends::states_in_progress(self) {
-            Some(states) => Failure::Unfinished { cause, states },
-            None => Failure::Stopped { cause, recorded: self.seen.as_ref().is_some_and(|seen| self.is_closed(seen)) },
-        }
-    }
-
-    /// Whether this job is closed already: then a late copy of its event moves nothing.
-    pub fn is_closed(&self, seen: &Topology) -> bool {
-        Journal::closes(seen, &Digest::of(&self.request.asker.job))
+        ends::stopped(self, cause)
     }
 }
 

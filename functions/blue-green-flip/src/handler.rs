@@ -12,6 +12,7 @@ use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::read::Reader;
 use blue_green::release::id::Asker;
 use blue_green::report::Report;
+use blue_green::seen::pair::Pair;
 use blue_green::seen::setup_error::SetupError;
 use blue_green::seen::topology::Topology;
 use lambda_runtime::{Context, Diagnostic, Error};
@@ -125,7 +126,7 @@ impl Function {
             Ok(report) => tracing::info!(changed = report.changed, summary = report.summary, "done"),
             Err(failure) => tracing::error!(kind = failure.kind().as_str(), reason = %failure, "failed"),
         }
-        Acted { flip: request.asker.flip.to_string(), result, left: seen.map(|seen| (request, seen)) }
+        Acted { flip: request.asker.flip.to_string(), result, left: seen.map(|(seen, pairs)| (request, seen, pairs)) }
     }
 }
 
@@ -145,13 +146,13 @@ struct Acted {
     flip: String,
     result: Result<Report, Failure>,
     /// What was seen last, for tidying up after the answer.
-    left: Option<(Request, Topology)>,
+    left: Option<(Request, Topology, Vec<Pair>)>,
 }
 
 impl Acted {
     async fn tidy(&self) {
-        if let Some((request, seen)) = &self.left {
-            tidy::remove_old_records(request, seen).await;
+        if let Some((request, seen, pairs)) = &self.left {
+            tidy::remove_old_records(request, seen, pairs).await;
         }
     }
 }

@@ -25,7 +25,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     log::start(|name| std::env::var(name).ok())?;
     let timeout = blue_green::aws::call_timeout(|name| std::env::var(name).ok())?;
     let wait = settings::wait(|name| std::env::var(name).ok())?;
-    let function = handler::Function::new(blue_green::aws::settings(timeout).await, wait);
+    let function = handler::Function::new(settings::clients(|name| std::env::var(name).ok(), timeout)?, wait);
     let function = &function;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         function.handle(&event.payload, &event.context).await

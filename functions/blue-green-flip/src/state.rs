@@ -2,7 +2,10 @@
 
 use blue_green::aws::failure::AwsFailure;
 use blue_green::plan::Labels;
+use blue_green::plan::look::Looked;
 use blue_green::release::invocation::Invocation;
+use blue_green::seen::pair::Pair;
+use blue_green::seen::survey::Survey;
 use blue_green::seen::topology::Topology;
 
 use crate::failure::Cause;
@@ -16,6 +19,8 @@ pub struct Flip<'a> {
     pub invocation: Invocation,
     /// What was seen last.
     pub seen: Option<Topology>,
+    /// The pairs that the flip is about.
+    pub pairs: Vec<Pair>,
     /// How many rules were written.
     pub rules: usize,
     /// What a person should know besides.
@@ -34,6 +39,16 @@ pub struct Flip<'a> {
     pub doubts: u32,
 }
 
+/// What a turn sees.
+pub struct Seen<'t> {
+    /// The load balancer.
+    pub topology: &'t Topology,
+    /// Its twins and pairs.
+    pub survey: Survey<'t>,
+    /// The pairs that the request is about.
+    pub looked: Vec<Looked>,
+}
+
 impl<'a> Flip<'a> {
     /// Nothing has been seen or written.
     pub fn new(request: &'a Request) -> Self {
@@ -41,6 +56,7 @@ impl<'a> Flip<'a> {
             request,
             invocation: Invocation::default(),
             seen: None,
+            pairs: Vec::new(),
             rules: 0,
             notes: Vec::new(),
             labels: Labels::Written,

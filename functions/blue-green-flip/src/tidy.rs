@@ -7,18 +7,13 @@ use blue_green::release::journal::Journal;
 use blue_green::release::times::PLAN_LIVES;
 use blue_green::seen::pair::Pair;
 use blue_green::seen::side::Side;
-use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
 
 use crate::request::Request;
 
-/// Removes the old records of every pair of this flip. That it fails changes nothing: the next flip tries again.
-pub async fn remove_old_records(request: &Request, seen: &Topology) {
-    let Ok(found) = survey(seen, &request.asked.ports) else {
-        tracing::info!("the listeners cannot be paired any more: old records stay");
-        return;
-    };
-    let writes: Vec<Write> = found.pairs.keys().flat_map(|pair| old(request, seen, pair)).collect();
+/// Removes the old records of these pairs, where this flip has one. That it fails changes nothing: the next flip tries again.
+pub async fn remove_old_records(request: &Request, seen: &Topology, pairs: &[Pair]) {
+    let writes: Vec<Write> = pairs.iter().flat_map(|pair| old(request, seen, pair)).collect();
     for (write, result) in writes.iter().zip(request.writer(Instant::now() + PLAN_LIVES).apply(&writes).await) {
         match result {
             Ok(()) => tracing::info!(write = %write, "removed"),
@@ -29,10 +24,7 @@ pub async fn remove_old_records(request: &Request, seen: &Topology) {
 
 fn old(request: &Request, seen: &Topology, pair: &Pair) -> Vec<Write> {
     let journal = Journal::of_pair(seen, pair);
-    if journal.of(&request.asker.flip).is_none() {
-        return Vec::new();
-    }
-    let old = journal.old();
+    let old = if journal.of(&request.asker.flip).is_some() { journal.old() } else { Default::default() };
     let write = |side: Side| {
         let group = pair.arn(side);
         let keys = old[side].iter().cloned().collect();

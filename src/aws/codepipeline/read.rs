@@ -29,8 +29,10 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn actions(&self, pipeline: &str, most: usize) -> Result<Vec<Action>, AwsFailure> {
-        let list = self.all("codepipeline:ListActionExecutions", pipeline, "actionExecutionDetails", most).await?;
-        Ok(list.iter().filter_map(Action::read).collect())
+        let action = "codepipeline:ListActionExecutions";
+        let list = self.all(action, pipeline, "actionExecutionDetails", most).await?;
+        let read = list.iter().map(Action::read).collect::<Option<_>>();
+        read.ok_or_else(|| AwsFailure::incomplete(action, pipeline, "execution, category or status of an action"))
     }
 
     /// The executions of a pipeline, at least the last `most`.
@@ -38,8 +40,10 @@ impl Reader {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn executions(&self, pipeline: &str, most: usize) -> Result<Vec<Execution>, AwsFailure> {
-        let list = self.all("codepipeline:ListPipelineExecutions", pipeline, "pipelineExecutionSummaries", most).await?;
-        Ok(list.iter().filter_map(Execution::read).collect())
+        let action = "codepipeline:ListPipelineExecutions";
+        let list = self.all(action, pipeline, "pipelineExecutionSummaries", most).await?;
+        let read = list.iter().map(Execution::read).collect::<Option<_>>();
+        read.ok_or_else(|| AwsFailure::incomplete(action, pipeline, "id of an execution"))
     }
 
     async fn all(&self, action: &'static str, pipeline: &str, list: &str, most: usize) -> Result<Vec<Value>, AwsFailure> {

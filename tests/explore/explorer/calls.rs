@@ -8,7 +8,7 @@ use super::{Explorer, Out};
 use crate::invariants::Invariant;
 use crate::scenarios::Lag;
 use crate::steps::{Step, begins, show, undoes};
-use crate::world::{Before, Plan, Process, State};
+use crate::world::{Before, Job, Plan, Process, State};
 
 impl Explorer {
     /// A process takes its next step.
@@ -77,6 +77,9 @@ impl Explorer {
             let invariant = if edited { Invariant::EditStays } else { Invariant::LateCopyWritesNothing };
             self.fail(invariant, number, format!("{}, a late copy, writes {}", this.name, show(step)));
         }
+        if then.rules != state.rules && state.answered[process.job] == Some(Verdict::Failed) && self.makes(step, state, this) {
+            self.fail(Invariant::FailedStays, number, format!("{}, answered as failed, writes {}", this.name, show(step)));
+        }
         if then.rules != state.rules && process.overtaken {
             self.fail(Invariant::EditAfterNewerStays, number, format!("{}, overtaken, writes {}", this.name, show(step)));
         }
@@ -87,6 +90,14 @@ impl Explorer {
             *at += 1;
         }
         then.processes.push(process);
+    }
+
+    /// Whether a write moves a live rule to a job's group, and not since another flip's record says so.
+    fn makes(&mut self, step: &Step, state: &State, job: Job) -> bool {
+        let Step::Rule { pair, rule: 0 | 1, serves } = step else { return false };
+        let newest = self.interned.newest(state.marks[*pair]);
+        let is_own = newest.as_ref().as_ref().is_none_or(|(_, flip)| flip.id == FlipId::new(job.flip, &[]));
+        Some(*serves) == job.target && is_own
     }
 
     /// A rule write is refused for good: of the plan only the rest of its phase is written.

@@ -11,7 +11,7 @@ use crate::invariants::Invariant;
 use crate::own::Own;
 use crate::scenarios::Torn;
 use crate::steps::{Step, begins, show, undoes};
-use crate::world::{Half, Looked, Marks, Process, Rules, State, shape};
+use crate::world::{Half, Looked, Marks, Plan, Process, Rules, State, shape};
 
 impl Explorer {
     /// Every event that may be delivered next.
@@ -95,11 +95,11 @@ impl Explorer {
         }
         let job = self.jobs[process.job];
         let mut looked = Looked { rules, marks, fit, odd: state.odd, job, memory: process.memory.clone() };
-        let mut plan = self.interned.plan(&looked);
+        let mut plan = self.plan(&looked);
         if self.scenario.budget.stale > 0 && plan.1.contains(&Step::Wait) && self.need_not_wait(&looked) {
             process.memory.iter_mut().for_each(|memory| memory.waited = true);
             looked.memory.clone_from(&process.memory);
-            plan = self.interned.plan(&looked);
+            plan = self.plan(&looked);
         }
         self.guard_holds(&looked, &plan.1, number);
         if doubts {
@@ -117,6 +117,15 @@ impl Explorer {
         process.looks += 1;
         then.processes.push(process);
         out.push((format!("{name} looks{stale}, plans: {}", shown.join("; ")), then));
+    }
+
+    /// What is planned from a look; a mutant sees or does something else.
+    fn plan(&mut self, looked: &Looked) -> Plan {
+        let Some(mutant) = self.mutant else { return self.interned.plan(looked) };
+        let mut seen = looked.clone();
+        mutant.sees(&mut seen, &mut self.interned);
+        let steps = self.interned.plan(&seen).1.to_vec();
+        self.interned.planned(mutant.does(steps))
     }
 
     /// Whether no record of another job is there to wait for.

@@ -14,6 +14,7 @@ use blue_green::seen::side::Side;
 
 use crate::history::{Oldest, history};
 use crate::invariants::{Invariant, LOOKS};
+use crate::mutants::Mutant;
 use crate::scenarios::Scenario;
 use crate::world::{Digests, Group, Interned, Job, Odd, Rules, State, job, shape};
 
@@ -39,6 +40,8 @@ pub struct Found {
 pub struct Explorer {
     scenario: Scenario,
     beside: Beside,
+    /// What the table or the loop lacks, where that is tried.
+    mutant: Option<Mutant>,
     jobs: Vec<Job>,
     interned: Interned,
     /// Each state with the one before it and what led from there to here.
@@ -56,6 +59,7 @@ impl Explorer {
         Self {
             scenario,
             beside,
+            mutant: None,
             jobs: scenario.jobs.chars().map(|name| digests.of(job(name))).collect(),
             interned: Interned::default(),
             seen: Vec::new(),
@@ -63,6 +67,11 @@ impl Explorer {
             failures: BTreeMap::new(),
             looks: 0,
         }
+    }
+
+    /// The same, but what is explored lacks something.
+    pub fn lacking(self, mutant: Mutant) -> Self {
+        Self { mutant: Some(mutant), ..self }
     }
 
     /// The state before anything was delivered.

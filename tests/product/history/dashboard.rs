@@ -69,6 +69,7 @@ async fn redis(port: u16, folder: &TempDir) -> Child {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, in its order")]
 async fn two_replicas_serve_while_redis_and_one_of_them_die() {
     let world = World::start(WorldOptions::default()).await.unwrap();
     let shop = world.load_balancer("releases").pair(Pair::new("releases").targets(0, 0)).create().await.unwrap();

@@ -5,7 +5,7 @@ use local_aws::world::{DEPLOYER_ROLE, HISTORY_POLICY};
 use super::stage::{history, released_and_taken_back};
 use crate::policy::cuts::cuts;
 
-const PLACES: [&str; 6] = ["--pipeline", "shop", "--elb", "shop", "--service", "shop/shop-code1"];
+const PLACES: [&str; 6] = ["--pipeline", "shop", "--elb", "shop", "--service", "shop/shop-Code1"];
 
 #[tokio::test]
 async fn without_any_part_of_the_policy_reading_fails_and_names_the_action() {

@@ -2,7 +2,6 @@
 //!
 //! Stricter than a flip: a flip may finish what is half-done, a build must not be written while that is open.
 
-use blue_green::release::decide::in_progress;
 use blue_green::release::journal::Journal;
 use blue_green::release::record::Flip;
 use blue_green::seen::group::{SERVICE, TargetGroup};
@@ -82,7 +81,7 @@ pub fn sides<'a>(topology: &'a Topology, ports: &[PortPair], choice: &Choice, fe
     let journal = Journal::of_pair(topology, pair);
     let (flip, unreadable) = (journal.newest(), !journal.unreadable().is_empty());
     let live_side = if pair.first == live.arn { Side::First } else { Side::Second };
-    match flip.as_ref().filter(|(on, flip)| in_progress(flip) && *on != live_side && !fenced) {
+    match flip.as_ref().filter(|(on, flip)| flip.in_progress() && *on != live_side && !fenced) {
         Some((_, flip)) => Err(Refused::FlipInProgress {
             id: flip.id.to_string(),
             since: flip.time.to_string(),

@@ -80,6 +80,8 @@ impl Environment {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?)
+            // Ctrl-C at a terminal is for whoever delivers events.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("failed to start {}", binary.display()))?;

@@ -238,6 +238,8 @@ impl World {
         let program = binary(DEPLOYER_ROLE);
         let mut command = Command::new(&program);
         command.env_clear().envs(env).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C at a terminal reaches a whole group: whoever runs this ends it, and is not told of a failure first.
+        command.process_group(0);
         configure(&mut command);
         let process = command
             .spawn()
@@ -283,9 +285,13 @@ impl World {
     }
 }
 
-/// A release binary of the product, whether it is built or not.
+/// Environment variable: a folder with a function and a deployer that are tested instead of those that were just built.
+pub const PROGRAMS: &str = "PROGRAMS";
+
+/// A binary of the product, whether it is built or not.
 pub fn binary(name: &str) -> PathBuf {
-    target_folder().join("release").join(name)
+    let packaged = ["blue-green-flip", "deployer"].contains(&name).then(|| std::env::var_os(PROGRAMS)).flatten();
+    packaged.map_or_else(|| target_folder().join("release"), PathBuf::from).join(name)
 }
 
 async fn config(account: &str, endpoint: &str) -> SdkConfig {
