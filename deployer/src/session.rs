@@ -25,6 +25,9 @@ use blue_green::seen::group::TargetGroup;
 use crate::failure::Failure;
 use crate::output;
 
+/// A search through so many services is over before anybody could look at a bar.
+const FEW: usize = 50;
+
 /// Clients, and how long they are given.
 pub struct Session {
     config: SdkConfig,
@@ -112,7 +115,9 @@ impl Session {
     pub async fn behind(&self, groups: &[&TargetGroup], cluster: Option<&str>) -> Result<Behind, AwsFailure> {
         let mut bar = None;
         let looked = |so_far: usize, all: usize| {
-            bar.get_or_insert_with(|| output::search(all)).set_position(so_far as u64);
+            if all > FEW {
+                bar.get_or_insert_with(|| output::search(all)).set_position(so_far as u64);
+            }
         };
         let behind = Ecs::new(self.ecs.clone(), self.caller(self.timeout)).behind(groups, cluster, looked).await;
         if let Some(bar) = bar {

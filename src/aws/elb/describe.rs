@@ -5,18 +5,14 @@ use std::collections::BTreeMap;
 use aws_sdk_elasticloadbalancingv2::types as elb;
 use futures::future::try_join_all;
 
-use super::conditions::{self, Numbered};
 use super::read::{ReadError, Reader};
-use super::{TAGS_AT_ONCE, actions};
+use super::{TAGS_AT_ONCE, rules};
 use crate::aws::failure::{AwsFailure, Class};
 use crate::seen::group::{Target, TargetGroup, arn_tail};
 use crate::seen::setup_error::SetupError;
-use crate::seen::topology::{Rule, RuleId};
 
 /// The largest page that ELB serves (service model).
 const PAGE: i32 = 400;
-/// The action that reads rules.
-const RULES: &str = "elasticloadbalancing:DescribeRules";
 
 type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -59,7 +55,7 @@ impl Reader {
     pub(super) async fn rules(&self, listener: &str) -> Result<Vec<elb::Rule>, AwsFailure> {
         let pages = self.pages(async |marker: Option<String>| {
             let call = || self.elb.describe_rules().listener_arn(listener).page_size(PAGE).set_marker(marker.clone()).send();
-            let answer = self.caller.call(RULES, listener, call).await?;
+            let answer = self.caller.call(rules::ACTION, listener, call).await?;
             Ok((answer.rules.unwrap_or_default(), answer.next_marker))
         });
         pages.await
@@ -160,19 +156,4 @@ fn group(described: &elb::TargetGroup) -> Option<TargetGroup> {
         sticky: false,
         arn,
     })
-}
-
-/// The rules of a listener as they were read, in the order of evaluation.
-pub(super) fn read_rules(listener: &str, read: &[elb::Rule], numbered: &mut Numbered) -> Result<Vec<Rule>, AwsFailure> {
-    let mut rules = Vec::new();
-    for rule in read {
-        let arn = rule.rule_arn().ok_or_else(|| AwsFailure::incomplete(RULES, listener, "ARN of a rule"))?;
-        let priority = rule.priority().ok_or_else(|| AwsFailure::incomplete(RULES, arn, "priority"))?.to_owned();
-        let conditions = conditions::read(arn, rule.conditions(), numbered);
-        let id = if priority == "default" { RuleId::Default(listener.to_owned()) } else { RuleId::Rule(arn.to_owned()) };
-        let (actions, transforms) = (actions::read(rule.actions()), !rule.transforms().is_empty());
-        rules.push(Rule { id, conditions, actions, transforms, priority });
-    }
-    rules.sort_by_key(|rule| rule.priority.parse::<u32>().unwrap_or(u32::MAX));
-    Ok(rules)
 }

@@ -5,6 +5,7 @@ mod conditions;
 mod describe;
 pub mod exposure;
 pub mod read;
+mod rules;
 mod sign_in;
 pub mod write;
 

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::TAGS_AT_ONCE;
 use super::conditions::Numbered;
-use super::describe::read_rules;
+use super::rules;
 use crate::aws::call::Caller;
 use crate::aws::failure::AwsFailure;
 use crate::aws::nothing::nothing;
@@ -186,8 +186,7 @@ impl Reader {
         let listeners = topology.listeners.values();
         let described = try_join_all(listeners.map(async |listener| Ok((listener, self.rules(&listener.arn).await?)))).await?;
         let mut numbered = Numbered::default();
-        let read =
-            described.iter().map(|(listener, rules)| Ok((listener.port, read_rules(&listener.arn, rules, &mut numbered)?)));
+        let read = described.iter().map(|(listener, read)| Ok((listener.port, rules::read(&listener.arn, read, &mut numbered)?)));
         read.collect()
     }
 

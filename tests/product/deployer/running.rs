@@ -84,7 +84,8 @@ async fn a_service_tag_that_leads_nowhere_is_searched_past() {
 async fn tags_take_3_round_trips_and_the_service_that_one_names_one_call() {
     let stage = Stage::new().await;
     stage.set_tag("shop-code1", "Service", "main/shop-code1").await;
-    stage.service("main", "shop-code1", "shop-code1", &format!("{TAGGED}:v1")).await;
+    product_stage::services::serve(&stage.world, stage.arn("shop-code1"), "shop-code1", "v1").await;
+    stage.world.gateway.reset_calls();
     stage.world.gateway.expect_rounds(&[1, 2, 7, 1, 1]);
     stage.deployer_with(PATIENT, &[]).await.ended(0, &[]);
     let calls = stage.world.gateway.calls();
