@@ -9,7 +9,7 @@ use crate::verbs::build::stacks::StacksArgs;
 use crate::verbs::notify::NotifyArgs;
 use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
-use blue_green::asked::words::{MAX_ID, is_execution, is_word};
+use blue_green::asked::words::{MAX_ID, is_execution, is_word, unresolved};
 use blue_green::seen::ports::{self, PortPair};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Command, FromArgMatches, Subcommand};
@@ -320,6 +320,9 @@ fn optional(text: &str) -> Result<Optional, String> {
 fn execution(text: &str) -> Result<Execution, String> {
     if text.is_empty() {
         return Ok(Execution(None));
+    }
+    if let Some(why) = unresolved(text) {
+        return Err(why.to_owned());
     }
     let right = is_execution(text).then(|| Execution(Some(text.to_owned())));
     right.ok_or_else(|| format!("expected letters, digits and + - = . _ : / @, at most {MAX_ID}"))

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::asked::entries::Entries;
-use crate::asked::words::{is_execution, is_word};
+use crate::asked::words::{is_execution, is_word, unresolved};
 use crate::seen::ports::{self, PortPair};
 use crate::seen::setup_error::SetupError;
 
@@ -149,16 +149,11 @@ impl Reader {
     fn text(&mut self, key: &str, allowed: impl Fn(&str) -> bool) -> Option<String> {
         match self.take(key)? {
             Value::String(text) if allowed(&text) => Some(text),
-            Value::String(text) if text.contains("#{") => {
-                self.mistakes.push(format!(
-                    "{key} is {}: this variable was not resolved. CodePipeline does that, in the UserParameters of its own actions, where \
-                     the namespace is that of an earlier action; elsewhere name the value itself",
-                    quoted(&text)
-                ));
-                None
-            }
             found => {
-                self.wrong(key, &found);
+                match found.as_str().and_then(|text| Some((text, unresolved(text)?))) {
+                    Some((text, why)) => self.mistakes.push(format!("{key} is {}: {why}", quoted(text))),
+                    None => self.wrong(key, &found),
+                }
                 None
             }
         }

@@ -14,3 +14,12 @@ pub fn is_word(text: &str) -> bool {
 pub fn is_execution(text: &str) -> bool {
     is_word(text) && text.len() <= MAX_ID
 }
+
+/// What is wrong with a value that still holds a variable of CodePipeline; none where it holds none.
+#[must_use]
+pub fn unresolved(text: &str) -> Option<&'static str> {
+    text.contains("#{").then_some(
+        "this variable was not resolved. CodePipeline does that, in the configuration of its own actions, where the namespace is that of \
+         an earlier action; elsewhere name the value itself",
+    )
+}

@@ -139,7 +139,7 @@ impl Journal {
 
     /// When another job last wrote a record.
     #[must_use]
-    pub fn last_of_others(&self, job: &Digest) -> Option<Timestamp> {
+    pub fn latest_of_other_jobs(&self, job: &Digest) -> Option<Timestamp> {
         let flips = self.flips.iter().filter(|(_, flip)| flip.job != *job).map(|(_, flip)| flip.time);
         let closings = self.closings.iter().filter(|(_, closing)| closing.job != *job);
         flips.chain(closings.map(|(_, closing)| closing.time)).max()

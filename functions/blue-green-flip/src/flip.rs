@@ -110,7 +110,7 @@ impl Flip<'_> {
     /// How long other jobs' plans may still be applied; nothing where no other job wrote a record lately.
     fn wait(&self, looked: &[Looked]) -> Duration {
         let job = Digest::of(&self.request.asker.job);
-        let last = looked.iter().filter_map(|looked| looked.member.view.journal.last_of_others(&job)).max();
+        let last = looked.iter().filter_map(|looked| looked.member.view.journal.latest_of_other_jobs(&job)).max();
         let Some(last) = last else { return Duration::ZERO };
         let wait = SignedDuration::try_from(self.request.wait).unwrap_or_default();
         let left = wait - Timestamp::now().duration_since(last);

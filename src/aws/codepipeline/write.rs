@@ -43,7 +43,7 @@ impl Job<'_> {
             }
             request.send()
         };
-        over(self.caller.call("codepipeline:PutJobSuccessResult", self.id, call).await.map(drop))
+        unless_ended(self.caller.call("codepipeline:PutJobSuccessResult", self.id, call).await.map(drop))
     }
 
     /// Answers that the job failed, with a message (at most 5,000 characters).
@@ -58,13 +58,13 @@ impl Job<'_> {
             .build()
             .map_err(|_| AwsFailure::incomplete("codepipeline:PutJobFailureResult", self.id, "type or message"))?;
         let call = || self.client.put_job_failure_result().job_id(self.id).failure_details(details.clone()).send();
-        over(self.caller.call("codepipeline:PutJobFailureResult", self.id, call).await.map(drop))
+        unless_ended(self.caller.call("codepipeline:PutJobFailureResult", self.id, call).await.map(drop))
     }
 }
 
 /// A job that is already over counts as answered: an earlier delivery did it. Which of the two codes AWS uses for that
 /// is not documented, so both are taken.
-fn over(sent: Result<(), AwsFailure>) -> Result<(), AwsFailure> {
+fn unless_ended(sent: Result<(), AwsFailure>) -> Result<(), AwsFailure> {
     match sent {
         Err(error) if matches!(error.code.as_deref(), Some("InvalidJobStateException" | "JobNotFoundException")) => {
             tracing::warn!(

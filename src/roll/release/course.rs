@@ -50,7 +50,7 @@ pub enum Course {
     /// Go on from where it is.
     GoOn,
     /// It was made: nothing to do.
-    Over,
+    Made,
 }
 
 /// Why nothing is done. Nothing was changed.
@@ -123,7 +123,7 @@ pub fn course(release: &str, members: &[Member], undo: bool, given_up: Option<&s
         return if undo { Err(Refused::Nothing { release: release.to_owned() }) } else { begin(members, given_up) };
     }
     let moving = |place: &Place| {
-        matches!(place, Place::Rolling | Place::GoingBack { .. } | Place::Failing { .. } | Place::Failed { .. } | Place::New)
+        matches!(place, Place::Rolling | Place::Undoing { .. } | Place::Failing { .. } | Place::Failed { .. } | Place::New)
     };
     let ours = members.iter().any(|member| member.place.as_ref().is_some_and(moving));
     match ended {
@@ -132,7 +132,7 @@ pub fn course(release: &str, members: &[Member], undo: bool, given_up: Option<&s
             Some(foreign) if !ours => Err(outdated(foreign)),
             _ => Ok(Course::GoOn),
         },
-        Some(End::Done) => foreign.map_or(Ok(Course::Over), |foreign| Err(outdated(foreign))),
+        Some(End::Done) => foreign.map_or(Ok(Course::Made), |foreign| Err(outdated(foreign))),
         Some(End::TaskFailed) => foreign.map_or(Ok(Course::GoOn), |foreign| Err(outdated(foreign))),
         Some(End::Undone) if undo => Err(Refused::Nothing { release: release.to_owned() }),
         Some(End::Undone) => foreign.map_or_else(|| begin(members, given_up), |foreign| Err(outdated(foreign))),
@@ -211,7 +211,7 @@ mod tests {
         let half = [member("a", Place::New, true, None), member("b", Place::Old, false, None)];
         assert_eq!(course("7", &half, false, None), Ok(Course::GoOn));
         let done = [member("a", Place::New, true, Some(End::Done)), member("b", Place::New, true, None)];
-        assert_eq!(course("7", &done, false, None), Ok(Course::Over));
+        assert_eq!(course("7", &done, false, None), Ok(Course::Made));
         assert_eq!(course("7", &done, true, None), Ok(Course::GoOn), "an undo of what was made");
         let task = [member("a", Place::New, true, Some(End::TaskFailed))];
         assert_eq!(course("7", &task, false, None), Ok(Course::GoOn), "the task runs again");
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_was_undone_is_tried_again_and_what_was_overtaken_is_not() {
-        let back = Place::Back { reason: String::new() };
+        let back = Place::Undone { reason: String::new() };
         assert_eq!(course("7", &[member("a", back, true, Some(End::Undone))], false, None), Ok(Course::Begin));
         for ended in [None, Some(End::Done), Some(End::Undone), Some(End::TaskFailed)] {
             let overtaken = course("7", &[member("a", foreign(), true, ended)], false, None);
@@ -234,7 +234,7 @@ mod tests {
     fn a_release_of_tasks_alone_has_begun_when_they_are_registered() {
         let task = |ended| Member { place: None, ..member("a", Place::Old, false, ended) };
         assert_eq!(course("7", &[task(None)], false, None), Ok(Course::GoOn));
-        assert_eq!(course("7", &[task(Some(End::Done))], false, None), Ok(Course::Over));
+        assert_eq!(course("7", &[task(Some(End::Done))], false, None), Ok(Course::Made));
     }
 
     #[test]

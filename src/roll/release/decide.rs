@@ -22,7 +22,7 @@ pub enum Way {
     /// To what is new.
     Forward,
     /// Back to what was before.
-    Back,
+    Undo,
 }
 
 /// What comes next. Numbers are places in the list.
@@ -49,7 +49,7 @@ const TRIES: u32 = 3;
 #[must_use]
 pub fn way(seen: &[Seen], back: bool) -> Way {
     let fails = |place: &Place| !matches!(place, Place::Old | Place::Rolling | Place::New);
-    if back || seen.iter().any(|member| fails(&member.place)) { Way::Back } else { Way::Forward }
+    if back || seen.iter().any(|member| fails(&member.place)) { Way::Undo } else { Way::Forward }
 }
 
 /// Decides. `back`: it was decided before, for a reason that no member shows.
@@ -57,7 +57,7 @@ pub fn way(seen: &[Seen], back: bool) -> Way {
 pub fn decide(seen: &[Seen], back: bool) -> Next {
     match way(seen, back) {
         Way::Forward => forward(seen),
-        Way::Back => backward(seen),
+        Way::Undo => backward(seen),
     }
 }
 
@@ -79,17 +79,17 @@ fn forward(seen: &[Seen]) -> Next {
 fn backward(seen: &[Seen]) -> Next {
     let goes = |member: &Seen| match member.place {
         Place::Rolling | Place::New | Place::Failing { .. } | Place::Failed { .. } => member.asked_back < TRIES,
-        Place::Old | Place::GoingBack { .. } | Place::Back { .. } | Place::Stuck { .. } | Place::Foreign { .. } => false,
+        Place::Old | Place::Undoing { .. } | Place::Undone { .. } | Place::Stuck { .. } | Place::Foreign { .. } => false,
     };
     let back: Vec<usize> = seen.iter().enumerate().rev().filter(|(_, member)| goes(member)).map(|(index, _)| index).collect();
     if !back.is_empty() {
         return Next::TakeBack(back);
     }
-    let under_way = |place: &Place| matches!(place, Place::GoingBack { .. } | Place::Rolling);
+    let under_way = |place: &Place| matches!(place, Place::Undoing { .. } | Place::Rolling);
     if seen.iter().any(|member| under_way(&member.place)) {
         return Next::Wait;
     }
-    let is_back = |place: &Place| matches!(place, Place::Old | Place::Back { .. });
+    let is_back = |place: &Place| matches!(place, Place::Old | Place::Undone { .. });
     if seen.iter().all(|member| is_back(&member.place)) { Next::Old } else { Next::Mixed }
 }
 
@@ -97,7 +97,7 @@ fn backward(seen: &[Seen]) -> Next {
 #[must_use]
 pub fn why(seen: &[Seen]) -> Option<String> {
     let reason = |member: &Seen| {
-        let (Place::Failing { reason } | Place::Failed { reason } | Place::Back { reason } | Place::GoingBack { reason }) =
+        let (Place::Failing { reason } | Place::Failed { reason } | Place::Undone { reason } | Place::Undoing { reason }) =
             &member.place
         else {
             return match &member.place {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn back() -> Place {
-        Place::Back { reason: String::new() }
+        Place::Undone { reason: String::new() }
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
     fn the_first_failure_takes_everything_back_in_reverse_order() {
         let next = |places: &[(Kind, Place)]| decide(&seen(places), false);
         assert_eq!(next(&[(S, Place::New), (S, failed()), (S, Place::Rolling), (S, Place::Old)]), Next::TakeBack(vec![2, 1, 0]));
-        let going = Place::GoingBack { reason: String::new() };
+        let going = Place::Undoing { reason: String::new() };
         assert_eq!(next(&[(S, going), (S, back())]), Next::Wait);
         assert_eq!(next(&[(S, back()), (S, back()), (S, Place::Old)]), Next::Old);
         assert_eq!(next(&[(S, back()), (S, Place::Foreign { by: "x".to_owned() })]), Next::Mixed);

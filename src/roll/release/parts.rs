@@ -62,7 +62,7 @@ pub fn chosen(rules: &Rules, only: &[String]) -> Result<Vec<String>, Half> {
 ///
 /// # Errors
 /// A set of which a part is new.
-pub fn whole(rules: &Rules, only: &[String], is_new: impl Fn(&str) -> Option<bool>) -> Result<(), Half> {
+pub fn complete(rules: &Rules, only: &[String], is_new: impl Fn(&str) -> Option<bool>) -> Result<(), Half> {
     if !only.is_empty() {
         return Ok(());
     }
@@ -86,7 +86,7 @@ pub fn whole(rules: &Rules, only: &[String], is_new: impl Fn(&str) -> Option<boo
 
 #[cfg(test)]
 mod tests {
-    use super::{Half, Rules, chosen, whole};
+    use super::{Half, Rules, chosen, complete};
 
     fn rules(production: bool) -> Rules {
         let names = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -111,12 +111,12 @@ mod tests {
 
     #[test]
     fn what_belongs_together_is_new_together_unless_a_person_chose() {
-        let half = whole(&rules(false), &[], |name| Some(name == "deployment"));
+        let half = complete(&rules(false), &[], |name| Some(name == "deployment"));
         let said = half.map_err(|half| half.to_string()).err().unwrap_or_default();
         assert!(said.contains("only deployment is new") && said.contains("--only deployment"), "{said}");
-        assert_eq!(whole(&rules(false), &only("deployment"), |name| Some(name == "deployment")), Ok(()));
-        assert_eq!(whole(&rules(false), &[], |name| Some(name == "wsgi")), Ok(()));
-        assert_eq!(whole(&rules(false), &[], |_| Some(true)), Ok(()));
-        assert_eq!(whole(&rules(false), &[], |name| (name == "indexer").then_some(false)), Ok(()), "the other is not known");
+        assert_eq!(complete(&rules(false), &only("deployment"), |name| Some(name == "deployment")), Ok(()));
+        assert_eq!(complete(&rules(false), &[], |name| Some(name == "wsgi")), Ok(()));
+        assert_eq!(complete(&rules(false), &[], |_| Some(true)), Ok(()));
+        assert_eq!(complete(&rules(false), &[], |name| (name == "indexer").then_some(false)), Ok(()), "the other is not known");
     }
 }

@@ -24,12 +24,12 @@ pub enum Place {
         reason: String,
     },
     /// It goes back.
-    GoingBack {
+    Undoing {
         /// Why.
         reason: String,
     },
     /// It is back: what it ran before runs again.
-    Back {
+    Undone {
         /// Why.
         reason: String,
     },
@@ -71,7 +71,7 @@ pub fn service(look: &Look<'_>) -> Place {
         return if deployment.definition == look.own {
             rolling(look, deployment.id.clone())
         } else if look.old.contains(&deployment.definition) && is_begun(look) {
-            Place::GoingBack { reason: String::new() }
+            Place::Undoing { reason: String::new() }
         } else {
             Place::Foreign { by: format!("{} of {}", deployment.id, short(&deployment.definition)) }
         };
@@ -131,8 +131,8 @@ fn ours(look: &Look<'_>, record: &Record) -> Place {
             Some(reason) => Place::Failing { reason },
             None => Place::New,
         },
-        "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => Place::GoingBack { reason },
-        "ROLLBACK_SUCCESSFUL" => Place::Back { reason },
+        "STOP_REQUESTED" | "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" => Place::Undoing { reason },
+        "ROLLBACK_SUCCESSFUL" => Place::Undone { reason },
         "STOPPED" | "ROLLBACK_FAILED" => Place::Failed { reason },
         // PENDING, IN_PROGRESS, and whatever comes one day.
         _ => rolling(look, format!("ecs-svc/{}", short(&record.target))),
@@ -147,8 +147,8 @@ fn rolling(look: &Look<'_>, id: String) -> Place {
 fn returning(newest: &Record) -> Place {
     let reason = reason(newest);
     match newest.status.as_str() {
-        "SUCCESSFUL" => Place::Back { reason: String::new() },
-        "PENDING" | "IN_PROGRESS" => Place::GoingBack { reason: String::new() },
+        "SUCCESSFUL" => Place::Undone { reason: String::new() },
+        "PENDING" | "IN_PROGRESS" => Place::Undoing { reason: String::new() },
         _ => Place::Stuck { reason },
     }
 }
@@ -216,8 +216,8 @@ mod tests {
         let place = |status: &str, rollout: &str| seen(&with(status), ("ecs-svc/2", OWN, rollout), 0);
         assert_eq!(place("IN_PROGRESS", "IN_PROGRESS"), Place::Rolling);
         assert_eq!(place("SUCCESSFUL", "COMPLETED"), Place::New);
-        assert!(matches!(place("ROLLBACK_IN_PROGRESS", "IN_PROGRESS"), Place::GoingBack { .. }));
-        assert!(matches!(place("ROLLBACK_SUCCESSFUL", "COMPLETED"), Place::Back { .. }));
+        assert!(matches!(place("ROLLBACK_IN_PROGRESS", "IN_PROGRESS"), Place::Undoing { .. }));
+        assert!(matches!(place("ROLLBACK_SUCCESSFUL", "COMPLETED"), Place::Undone { .. }));
         assert!(matches!(place("STOPPED", "FAILED"), Place::Failed { .. }));
         assert!(matches!(seen(&with("IN_PROGRESS"), ("ecs-svc/2", OWN, "IN_PROGRESS"), 3), Place::Failing { .. }));
         assert!(matches!(seen(&with("SUCCESSFUL"), ("ecs-svc/2", OWN, "COMPLETED"), 3), Place::Failing { .. }));
@@ -229,14 +229,14 @@ mod tests {
         assert_eq!(seen(&first, ("ecs-svc/2", OWN, "IN_PROGRESS"), 0), Place::Rolling);
         assert!(matches!(seen(&first, ("ecs-svc/2", "arn:d/web:9", "IN_PROGRESS"), 0), Place::Foreign { .. }));
         let done = [record(2, "SUCCESSFUL", OWN), record(1, "SUCCESSFUL", OLD)];
-        assert!(matches!(seen(&done, ("ecs-svc/3", OLD, "IN_PROGRESS"), 0), Place::GoingBack { .. }));
+        assert!(matches!(seen(&done, ("ecs-svc/3", OLD, "IN_PROGRESS"), 0), Place::Undoing { .. }));
     }
 
     #[test]
     fn the_way_back_is_seen_to_its_end() {
         let with = |status: &str| [record(3, status, OLD), record(2, "SUCCESSFUL", OWN), record(1, "SUCCESSFUL", OLD)];
-        assert!(matches!(seen(&with("IN_PROGRESS"), ("ecs-svc/3", OLD, "IN_PROGRESS"), 0), Place::GoingBack { .. }));
-        assert!(matches!(seen(&with("SUCCESSFUL"), ("ecs-svc/3", OLD, "COMPLETED"), 0), Place::Back { .. }));
+        assert!(matches!(seen(&with("IN_PROGRESS"), ("ecs-svc/3", OLD, "IN_PROGRESS"), 0), Place::Undoing { .. }));
+        assert!(matches!(seen(&with("SUCCESSFUL"), ("ecs-svc/3", OLD, "COMPLETED"), 0), Place::Undone { .. }));
         assert!(matches!(seen(&with("ROLLBACK_SUCCESSFUL"), ("ecs-svc/4", OWN, "COMPLETED"), 0), Place::Stuck { .. }));
         let other = [record(3, "SUCCESSFUL", "arn:d/web:9"), record(2, "SUCCESSFUL", OWN)];
         assert!(matches!(seen(&other, ("ecs-svc/3", "arn:d/web:9", "COMPLETED"), 0), Place::Foreign { .. }));

@@ -131,7 +131,7 @@ impl Explorer {
     /// Whether no record of another job is there to wait for.
     fn need_not_wait(&self, looked: &Looked) -> bool {
         let job = Digest::of(&looked.job.name.to_string());
-        looked.marks.iter().all(|marks| self.interned.journal(*marks).last_of_others(&job).is_none())
+        looked.marks.iter().all(|marks| self.interned.journal(*marks).latest_of_other_jobs(&job).is_none())
     }
 
     fn guard_holds(&mut self, looked: &Looked, plan: &[Step], number: u32) {

@@ -3,7 +3,7 @@
 mod calls;
 mod ends;
 mod looks;
-mod others;
+mod world_events;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -153,7 +153,7 @@ impl Explorer {
             return Out::new();
         }
         let mut out = Out::new();
-        self.others(state, &mut out);
+        self.world_events(state, &mut out);
         self.deliveries(state, number, &mut out);
         for index in 0..state.processes.len() {
             self.deaths(state, index, &mut out);

@@ -44,6 +44,14 @@ async fn a_service_that_is_new_on_a_shared_load_balancer_says_first() {
 }
 
 #[tokio::test]
+async fn an_execution_that_was_not_resolved_is_called_so() {
+    let stage = Stage::new().await;
+    let words = ["#{codepipeline.PipelineExecutionId}", "was not resolved", "earlier action"];
+    stage.deployer(&["--execution", words[0]]).await.ended(2, &words);
+    assert_eq!(stage.read(), BUILT);
+}
+
+#[tokio::test]
 async fn status_plan_and_doctor_can_be_about_one_pair() {
     let stage = Stage::with(|spec| {
         spec.pair(Pair::new("shop").service("main/shop"))

@@ -3,7 +3,7 @@
 
 mod builds;
 mod function;
-mod others;
+mod reports;
 mod rules;
 mod services;
 

@@ -9,3 +9,4 @@ mod init;
 mod refusals;
 mod soak;
 mod unrecorded;
+mod warm;

@@ -44,7 +44,7 @@ pub fn codes(
         Some(stacks) => deployed(group, stacks.tag(side)?, behind.running.get(&group.arn), strict, &mut warnings),
         None => match behind.unclear.get(&group.arn) {
             Some(several) => unclear(group, role, several, strict, &mut warnings),
-            None => kept(group, role, behind.running.get(&group.arn), strict, &mut warnings),
+            None => current(group, role, behind.running.get(&group.arn), strict, &mut warnings),
         },
     };
     let live_image = keep(sides.live, live, "live")?;
@@ -146,7 +146,7 @@ fn unclear(
 }
 
 /// The image tag that a side keeps: exactly its `Image` tag; where it has none, what ECS runs.
-fn kept(
+fn current(
     group: &TargetGroup,
     role: &'static str,
     running: Option<&Running>,

@@ -103,6 +103,10 @@ struct Inner {
     distance: Mutex<Duration>,
     /// How many connections were opened.
     connections: AtomicUsize,
+    /// How many are open.
+    open: watch::Sender<usize>,
+    /// Changes when every connection is to be closed.
+    closing: watch::Sender<u64>,
     /// How many calls are under way.
     under_way: watch::Sender<usize>,
 }
@@ -132,6 +136,8 @@ impl Gateway {
             policies: Mutex::default(),
             distance: Mutex::default(),
             connections: AtomicUsize::new(0),
+            open: watch::Sender::new(0),
+            closing: watch::Sender::new(0),
             under_way: watch::Sender::new(0),
         });
         let shared = Arc::clone(&inner);
@@ -150,6 +156,14 @@ impl Gateway {
     /// Where no port can be bound, or no certificate made.
     pub async fn behind_tls(&self) -> Result<TlsFront> {
         TlsFront::start(self.0.address).await
+    }
+
+    /// Closes every connection as soon as nothing is under way on it, as servers do with idle ones; returns when all are closed.
+    pub async fn close_connections(&self) {
+        let mut open = self.0.inner.open.subscribe();
+        self.0.inner.closing.send_modify(|count| *count += 1);
+        // The sender lives as long as this.
+        let _ = open.wait_for(|open| *open == 0).await;
     }
 
     /// How many connections were opened, the operator's among them.

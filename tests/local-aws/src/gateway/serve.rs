@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -64,8 +65,30 @@ pub(super) async fn connection(inner: Arc<Inner>, stream: TcpStream) -> Result<(
             }
         }
     });
-    hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await?;
-    Ok(())
+    let mut closing = inner.closing.subscribe();
+    let _open = Open::begin(&inner);
+    let mut served = pin!(hyper::server::conn::http1::Builder::new().serve_connection(stream, service));
+    tokio::select! {
+        ended = served.as_mut() => return Ok(ended?),
+        _ = closing.changed() => served.as_mut().graceful_shutdown(),
+    }
+    Ok(served.await?)
+}
+
+/// A connection that is open.
+struct Open(Arc<Inner>);
+
+impl Open {
+    fn begin(inner: &Arc<Inner>) -> Self {
+        inner.open.send_modify(|open| *open += 1);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.send_modify(|open| *open -= 1);
+    }
 }
 
 type Body = BoxBody<Bytes, io::Error>;

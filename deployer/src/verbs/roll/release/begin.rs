@@ -8,7 +8,7 @@ use blue_green::roll::image::{NewImage, Reference, put, reference_of};
 use blue_green::roll::pins::{drop_stale_tags, pin, unpinned};
 use blue_green::roll::release::course::Refused;
 use blue_green::roll::release::journal::{DIGEST_OF, ENDED, End, Entry, Kind, member as named};
-use blue_green::roll::release::parts::{Rules, whole};
+use blue_green::roll::release::parts::{Rules, complete};
 use blue_green::roll::seen::{Definition, short};
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -123,7 +123,7 @@ fn together(rules: &Rules, only: &[String], prepared: &[Prepared], digests: &BTr
     let is_new = |name: &str| {
         prepared.iter().find(|prepared| prepared.observed.member.name == name).and_then(|prepared| is_new(prepared, digests))
     };
-    whole(rules, only, is_new).map_err(|half| RollFailure::Refused(half.to_string()).into())
+    complete(rules, only, is_new).map_err(|half| RollFailure::Refused(half.to_string()).into())
 }
 
 /// Whether one of a member's images has another digest than what it runs; none where that is not known.

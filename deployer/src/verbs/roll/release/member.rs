@@ -60,7 +60,7 @@ impl Member {
 }
 
 /// Where a member is, in a few words.
-pub fn told(member: &Member) -> String {
+pub fn describe(member: &Member) -> String {
     let name = &member.observed.member.name;
     let counts = member.observed.service.as_ref().map(|seen| {
         let own = seen.service.deployments.iter().find(|deployment| deployment.definition == member.own);
@@ -80,8 +80,8 @@ pub fn word(place: &Place) -> &'static str {
         Place::New => "new",
         Place::Failing { .. } => "failing",
         Place::Failed { .. } => "failed",
-        Place::GoingBack { .. } => "going back",
-        Place::Back { .. } => "back",
+        Place::Undoing { .. } => "going back",
+        Place::Undone { .. } => "back",
         Place::Stuck { .. } => "stuck",
         Place::Foreign { .. } => "changed by somebody else",
     }
@@ -131,7 +131,7 @@ pub async fn look_at_schedule(session: &Session, member: &mut Member) -> Result<
 ///
 /// # Errors
 /// An [`AwsFailure`].
-pub async fn back(session: &Session, cluster: &str, member: &mut Member) -> Result<String, AwsFailure> {
+pub async fn undo(session: &Session, cluster: &str, member: &mut Member) -> Result<String, AwsFailure> {
     let name = member.observed.member.name.clone();
     if let Some(schedule) = &member.observed.schedule {
         let before = recorded(member)?;

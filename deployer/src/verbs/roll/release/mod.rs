@@ -78,7 +78,7 @@ impl Making<'_> {
         let members: Vec<_> = seen.iter().map(|observed| observed.for_course(&args.release)).collect();
         let given_up = args.give_up.as_deref();
         let seen = match course(&args.release, &members, args.undo, given_up).map_err(|why| refused(&why))? {
-            Course::Over => {
+            Course::Made => {
                 self.close_rest(&seen).await?;
                 report.outcome = "nothing";
                 return Ok(Exit::Done);
@@ -192,7 +192,8 @@ impl Making<'_> {
                 Err(RollFailure::ReleaseRolling { release, seconds: self.args.timeout.as_secs() }.into())
             }
             Ended::New | Ended::Late | Ended::Mixed => {
-                let commands = steering.members.iter().filter(|member| !matches!(member.place, Place::Old | Place::Back { .. }));
+                let commands =
+                    steering.members.iter().filter(|member| !matches!(member.place, Place::Old | Place::Undone { .. }));
                 let commands = commands.map(|member| {
                     let Member { kind, name, group, .. } = &member.observed.member;
                     let command = match kind {

@@ -10,7 +10,7 @@ use blue_green::roll::release::journal::Kind;
 use blue_green::roll::release::place::Place;
 use blue_green::roll::seen::{Task, short};
 
-use super::member::{Member, back, look_at_schedule, look_at_service, told};
+use super::member::{Member, describe, look_at_schedule, look_at_service, undo};
 use super::observe::Observed;
 use crate::failure::Failure;
 use crate::output;
@@ -92,7 +92,7 @@ impl<'a> Steering<'a> {
             }
             let seen = self.seen();
             let going = way(&seen, self.back.is_some());
-            if going == Way::Back && self.back.is_none() {
+            if going == Way::Undo && self.back.is_none() {
                 self.turn_back(why(&seen).unwrap_or_else(|| "it was going back already".to_owned()));
             }
             let changed = self.show(going).await;
@@ -124,7 +124,7 @@ impl<'a> Steering<'a> {
             let unseen = member.wrote.as_ref().filter(|(at, place)| at.elapsed() < SEEN && *place == member.place);
             let place = match unseen {
                 None => member.place.clone(),
-                Some(_) if self.back.is_some() => Place::GoingBack { reason: String::new() },
+                Some(_) if self.back.is_some() => Place::Undoing { reason: String::new() },
                 Some(_) => Place::Rolling,
             };
             Seen { kind: named.kind, name: named.name.clone(), place, asked_back: member.asked_back }
@@ -188,7 +188,7 @@ impl<'a> Steering<'a> {
             let (session, cluster) = (self.session, self.cluster);
             let member = &mut self.members[*index];
             let name = member.observed.member.name.clone();
-            match back(session, cluster, member).await {
+            match undo(session, cluster, member).await {
                 Ok(to) => {
                     output::step(&format!("{name}: back to {to}"));
                     member.asked_back += 1;
@@ -205,8 +205,8 @@ impl<'a> Steering<'a> {
 
     /// Shows where it is, where that changed or nothing was said for long. Whether it changed.
     async fn show(&mut self, way: Way) -> bool {
-        let word = if way == Way::Back { "going back" } else { "rolling" };
-        let places: Vec<String> = self.members.iter().map(told).collect();
+        let word = if way == Way::Undo { "going back" } else { "rolling" };
+        let places: Vec<String> = self.members.iter().map(describe).collect();
         let line = format!("{word}: {}", places.join(", "));
         let changed = line != self.last;
         if changed || self.said.elapsed() >= HEARTBEAT {

@@ -42,7 +42,7 @@ pub async fn old_ones_are_gone(steering: &Steering<'_>) -> Result<bool, Failure>
         let mut left = 0;
         for member in &steering.members {
             let Some(seen) = &member.observed.service else { continue };
-            left += others(steering.session, &seen.service, &member.own).await?;
+            left += tasks_before(steering.session, &seen.service, &member.own).await?;
         }
         if left == 0 {
             return Ok(true);
@@ -59,7 +59,7 @@ pub async fn old_ones_are_gone(steering: &Steering<'_>) -> Result<bool, Failure>
 }
 
 /// How many tasks of a service are of another revision and have not stopped.
-async fn others(session: &Session, service: &Service, own: &str) -> Result<usize, Failure> {
+async fn tasks_before(session: &Session, service: &Service, own: &str) -> Result<usize, Failure> {
     let reader = session.services();
     let mut arns = reader.task_arns(service, "RUNNING").await?;
     arns.extend(reader.task_arns(service, "STOPPED").await?);

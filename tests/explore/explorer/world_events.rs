@@ -1,4 +1,4 @@
-//! What others do: a dead process's write lands, a person edits rules, tags vanish, the guard changes, a group is rebuilt.
+//! What happens besides deliveries: a dead process's write lands, a person edits rules, tags vanish, the guard changes, a group is rebuilt.
 
 use blue_green::release::record::Phase;
 use blue_green::release::view::says;
@@ -8,8 +8,8 @@ use crate::steps::show;
 use crate::world::{Group, State, shape};
 
 impl Explorer {
-    /// Everything that others may do next.
-    pub(super) fn others(&mut self, state: &State, out: &mut Out) {
+    /// Everything that may happen besides next.
+    pub(super) fn world_events(&mut self, state: &State, out: &mut Out) {
         self.late_write(state, out);
         self.edits(state, out);
         self.wipes(state, out);
