@@ -168,6 +168,15 @@ pub enum Refused {
         /// What its tag says now.
         now: String,
     },
+    /// Nobody is asked anything.
+    #[error(
+        "no approval waits in {pipeline}; expected one. Nothing was answered: the release has not come to it yet, or somebody has \
+         answered it. Look at it: `aws codepipeline get-pipeline-state --name {pipeline}`"
+    )]
+    NoApproval {
+        /// The pipeline.
+        pipeline: String,
+    },
     /// A side that is a stack, or its new template.
     #[error(transparent)]
     Stack(#[from] StackRefusal),

@@ -61,6 +61,7 @@ const CODES: &[(&str, Class)] = &[
     ("ServiceNotFoundException", Class::NotFound),
     ("ServiceDeploymentNotFoundException", Class::NotFound),
     ("ResourceNotFoundException", Class::NotFound),
+    ("NoSuchEntity", Class::NotFound),
 ];
 
 /// Codes whose messages quote the request back, with its Authorization and X-Amz-Security-Token headers (IAM user guide,

@@ -19,7 +19,8 @@ pub const ACTION: &str = "iam:SimulatePrincipalPolicy";
 /// Of these roles, the ones that whoever calls may not pass to ECS's tasks, by ARN; and who that is.
 ///
 /// # Errors
-/// An [`AwsFailure`]; `NoSuchEntity` for a role with a path, which a session's ARN does not tell.
+/// An [`AwsFailure`]; `NoSuchEntity` for a role with a path, which a session's ARN does not tell, and `InvalidInput` for the
+/// account's root.
 pub async fn not_passed(config: &SdkConfig, caller: &Caller, roles: &[&str]) -> Result<(String, Vec<String>), AwsFailure> {
     let (action, sts) = ("sts:GetCallerIdentity", (&STS, "2011-06-15"));
     let arn = query::call(config, caller, sts, (action, "the caller"), &[], caller_arn).await?;

@@ -20,7 +20,7 @@ use aws_types::service_config::ServiceConfigKey;
 pub struct Service {
     /// What its host begins with; after it come the Region, where the service has one host a Region, and AWS's own part.
     pub host: &'static str,
-    /// Whether it has one host for all Regions, which is signed for `us-east-1` (`cn-north-1` in China).
+    /// Whether it has one host for all Regions of a partition.
     pub global: bool,
     /// Its name in signatures.
     pub signing: &'static str,
@@ -49,12 +49,11 @@ impl Service {
         let key = ServiceConfigKey::builder().service_id(self.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build().ok();
         let own = config.service_config().zip(key).and_then(|(service, key)| service.load_config(key));
         own.or_else(|| config.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
-            let china = config.region().is_some_and(|region| region.as_ref().starts_with("cn-"));
-            let suffix = if china { "amazonaws.com.cn" } else { "amazonaws.com" };
-            match self.region(config) {
-                // IAM's endpoints: https://docs.aws.amazon.com/general/latest/gr/iam-service.html
-                Some(_) if self.global && !china => format!("https://{}.{suffix}", self.host),
-                region => format!("https://{}.{}.{suffix}", self.host, region.as_ref().map_or("", AsRef::as_ref)),
+            let region = config.region().map_or("", AsRef::as_ref);
+            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            match self.global.then(|| global(region)) {
+                Some((host, _)) => format!("https://{}{host}.{suffix}", self.host),
+                None => format!("https://{}.{region}.{suffix}", self.host),
             }
         })
     }
@@ -62,11 +61,7 @@ impl Service {
     /// The Region that its calls are signed for.
     fn region(&self, config: &SdkConfig) -> Option<Region> {
         let region = config.region()?;
-        Some(match region.as_ref().starts_with("cn-") {
-            _ if !self.global => region.clone(),
-            true => Region::from_static("cn-north-1"),
-            false => Region::from_static("us-east-1"),
-        })
+        Some(if self.global { Region::from_static(global(region.as_ref()).1) } else { region.clone() })
     }
 
     /// Signs with the credentials, the Region and the HTTP client of the other clients.
@@ -89,5 +84,37 @@ impl Service {
             components.set_http_client(Some(client));
         }
         StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
+    }
+}
+
+/// What follows the name in the host of a service that has one host a partition, and the Region that it is signed for
+/// (AWS General Reference, "AWS Identity and Access Management endpoints and quotas"; botocore's endpoints.json).
+fn global(region: &str) -> (&'static str, &'static str) {
+    match region {
+        china if china.starts_with("cn-") => (".cn-north-1", "cn-north-1"),
+        government if government.starts_with("us-gov-") => (".us-gov", "us-gov-west-1"),
+        _ => ("", "us-east-1"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+    use super::Service;
+
+    #[test]
+    fn a_global_service_has_one_host_and_one_region_a_partition() {
+        let iam = Service { host: "iam", global: true, signing: "iam", id: "IAM" };
+        for (region, host, signed) in [
+            ("eu-central-1", "https://iam.amazonaws.com", "us-east-1"),
+            ("us-gov-east-1", "https://iam.us-gov.amazonaws.com", "us-gov-west-1"),
+            ("cn-northwest-1", "https://iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+        ] {
+            let config =
+                SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static(region)).build();
+            assert_eq!(iam.endpoint(&config), host);
+            assert_eq!(iam.region(&config), Some(Region::from_static(signed)));
+        }
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::refused::Refused;
 use crate::session::Session;
 
 /// Arguments of `approve` and `reject`.
@@ -45,7 +46,7 @@ pub async fn run(args: &ApprovalArgs, decision: Decision) -> Result<Exit, Failur
     let session = Session::open(Duration::from_secs(args.timeout.into())).await?;
     let approvals = session.approvals(&args.pipeline);
     let Some(waiting) = approvals.waiting().await? else {
-        return Err(Failure::Usage(format!("no approval waits in {}; nothing was answered", args.pipeline)));
+        return Err(Refused::NoApproval { pipeline: args.pipeline.clone() }.into());
     };
     output::step(&described(&args.pipeline, &waiting));
     let (question, done) = match decision {

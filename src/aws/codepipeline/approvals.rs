@@ -48,8 +48,12 @@ impl Approvals {
     /// # Errors
     /// An [`AwsFailure`].
     pub async fn waiting(&self) -> Result<Option<Waiting>, AwsFailure> {
-        let state = self.call("codepipeline:GetPipelineState", json!({ "name": self.pipeline })).await?;
-        let Some(mut waiting) = list(&state["stageStates"]).find_map(waiting) else { return Ok(None) };
+        let action = "codepipeline:GetPipelineState";
+        let state = self.call(action, json!({ "name": self.pipeline })).await?;
+        let Some((stage, asked)) = list(&state["stageStates"]).find_map(asked) else { return Ok(None) };
+        let waiting = waiting(stage, asked);
+        let mut waiting =
+            waiting.ok_or_else(|| AwsFailure::incomplete(action, &self.pipeline, "execution of an approval that waits"))?;
         let asked = json!({ "pipelineName": self.pipeline, "filter": { "pipelineExecutionId": waiting.execution } });
         let actions = self.call("codepipeline:ListActionExecutions", asked).await?;
         let mine = list(&actions["actionExecutionDetails"]).find(|action| action["actionName"] == waiting.action.as_str());
@@ -79,11 +83,16 @@ impl Approvals {
     }
 }
 
-fn waiting(stage: &Value) -> Option<Waiting> {
-    let (action, latest) = list(&stage["actionStates"]).find_map(|action| {
-        let latest = &action["latestExecution"];
-        (latest["token"].is_string() && latest["status"] == "InProgress").then_some((action, latest))
-    })?;
+/// The action of a stage that asks somebody, with its stage.
+fn asked(stage: &Value) -> Option<(&Value, &Value)> {
+    let asks =
+        |action: &&Value| action["latestExecution"]["token"].is_string() && action["latestExecution"]["status"] == "InProgress";
+    list(&stage["actionStates"]).find(asks).map(|action| (stage, action))
+}
+
+/// What waits there; none where a part is missing.
+fn waiting(stage: &Value, action: &Value) -> Option<Waiting> {
+    let latest = &action["latestExecution"];
     Some(Waiting {
         stage: text(&stage["stageName"])?,
         action: text(&action["actionName"])?,
@@ -103,4 +112,24 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{asked, waiting};
+
+    #[test]
+    fn an_approval_that_waits_is_never_read_as_none() {
+        let action = json!({ "actionName": "Approve", "latestExecution": { "token": "t", "status": "InProgress" } });
+        let whole =
+            json!({ "stageName": "Release", "latestExecution": { "pipelineExecutionId": "e" }, "actionStates": [action] });
+        let part = json!({ "stageName": "Release", "actionStates": [action] });
+        let execution = |stage| asked(stage).map(|(stage, action)| waiting(stage, action).map(|waiting| waiting.execution));
+        assert_eq!(execution(&whole), Some(Some("e".to_owned())));
+        assert_eq!(execution(&part), Some(None), "it waits, and cannot be answered");
+        let answered = json!({ "stageName": "Release", "actionStates": [{ "latestExecution": { "status": "Succeeded" } }] });
+        assert_eq!(execution(&answered), None);
+    }
 }

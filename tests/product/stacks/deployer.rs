@@ -87,6 +87,18 @@ async fn the_deployer_writes_both_sides_or_says_why_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_is_masked_is_handed_back_to_nobody() {
+    let installation = Installation::start().await.unwrap();
+    let masked = r#"{"Parameters":{"Tag":{"Type":"String","NoEcho":true,"Default":"1.0"}},"Resources":{"Logs":{"Type":"AWS::Logs::LogGroup"}}}"#;
+    assert_eq!(installation.try_to_create("Code1", masked).await.unwrap(), "CREATE_COMPLETE");
+    let folder = build("{}", &template("service").unwrap());
+    let output = run(&installation, &folder, &[]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert!(told(&output).contains("stack shop-Code1 has a parameter Tag whose value CloudFormation masks"), "{}", told(&output));
+    assert!(!folder.path().join("Code1.yaml").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_side_that_differs_from_its_stack_is_refused() {
     let installation = Installation::start().await.unwrap();
     installation.release(&Push::default()).await.unwrap();

@@ -8,3 +8,4 @@ mod scripts;
 mod stage;
 mod templates;
 mod traffic;
+mod unanswered;

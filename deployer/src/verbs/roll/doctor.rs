@@ -42,7 +42,11 @@ async fn not_passed(session: &Session, definition: &Definition) -> Result<Vec<(S
     }
     match session.not_passed(&roles).await {
         Ok((principal, denied)) => Ok(denied.into_iter().map(|role| (principal.clone(), role)).collect()),
-        Err(failure) if failure.class == Class::Permission || failure.code.as_deref() == Some("NoSuchEntity") => {
+        // A role with a path, whose session does not tell it, is not found; an account's root has no policies to ask about.
+        Err(failure)
+            if matches!(failure.class, Class::Permission | Class::NotFound)
+                || failure.code.as_deref() == Some("InvalidInput") =>
+        {
             output::warn(&format!("whether {} may be passed to ECS is not known: {}", roles.join(" and "), failure.what()));
             Ok(Vec::new())
         }

@@ -79,6 +79,11 @@ async fn first_build(screen: &Screen, pipeline: &mut Pipeline) -> Result<()> {
         let _working = screen.working("the stack makes a load balancer and two services, two tasks each");
         pipeline.deploy(&built.images).await?;
     }
+    {
+        // As in every execution of the release pipeline: the check writes down which image each group runs.
+        let _working = screen.working("the Lambda checks the load balancer");
+        pipeline.invoke(&mut execution, &CHECK_BUILD).await?.variables()?;
+    }
     screen
         .tell("Deploy", &format!("The stack has made the load balancer {LOAD_BALANCER} and two ECS services of two tasks each."));
     show_ports(screen, pipeline).await?;

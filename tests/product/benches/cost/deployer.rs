@@ -69,7 +69,8 @@ async fn fill(world: &World, shop: &Created, services: usize) {
     let made = ecs.register_task_definition().family("shop").container_definitions(container).send().await.unwrap();
     let definition = made.task_definition().unwrap().task_definition_arn().unwrap();
     let create = |number: usize| {
-        let create = ecs.create_service().cluster("main").task_definition(definition).desired_count(0);
+        // A service without tasks would be searched past.
+        let create = ecs.create_service().cluster("main").task_definition(definition).desired_count((number == 0).into());
         let served = |group| LoadBalancer::builder().target_group_arn(group).container_name("web").container_port(80).build();
         match number {
             0 => create.service_name("shop").load_balancers(served(shop.group("shop-code1").unwrap())),
@@ -78,6 +79,7 @@ async fn fill(world: &World, shop: &Created, services: usize) {
     };
     let made = stream::iter((0..services).rev()).map(|number| create(number).send()).buffer_unordered(8);
     made.for_each(|made| async { drop(made.unwrap()) }).await;
+    world.ecs_runner.settled("main", "shop", Duration::from_secs(60)).await.unwrap();
 }
 
 async fn run(world: &World) -> Run {

@@ -137,7 +137,7 @@ async fn stack(client: &Reader, name: &str) -> Result<Option<Stack>, Failure> {
     if !USABLE.contains(&status.as_str()) {
         return refused(StackRefusal::Status { stack: name.to_owned(), status, reason });
     }
-    if let Some((parameter, _)) = parameters.iter().find(|(key, value)| key.as_str() != TAG && value.as_str() == MASKED) {
+    if let Some((parameter, _)) = parameters.iter().find(|(_, value)| value.as_str() == MASKED) {
         return refused(StackRefusal::Masked { stack: name.to_owned(), parameter: parameter.clone() });
     }
     let template = client.template(name).await?;
