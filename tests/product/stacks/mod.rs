@@ -6,5 +6,5 @@ mod mutations;
 mod releases;
 mod scripts;
 mod stage;
-mod templates;
+pub mod templates;
 mod traffic;
