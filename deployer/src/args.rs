@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::help::{ABOUT, AFTER_HELP};
 use crate::verbs::approval::ApprovalArgs;
 use crate::verbs::build::stacks::StacksArgs;
+use crate::verbs::init::InitArgs;
 use crate::verbs::notify::NotifyArgs;
 use crate::verbs::roll::args::RollArgs;
 use blue_green::asked::parameters::{is_image_tag, is_load_balancer_name};
@@ -84,6 +85,8 @@ pub enum Verb {
     Roll(RollArgs),
     /// Tell people how a roll, a release, a flip or a build ended
     Notify(NotifyArgs),
+    /// Write into a repository what its CI system needs to build and roll
+    Init(InitArgs),
     /// Print completions for a shell, such as: deployer completions bash > /etc/bash_completion.d/deployer
     Completions(CompletionsArgs),
 }

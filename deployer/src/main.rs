@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use args::{Asked, Verb};
 use verbs::approval::{self, Decision};
-use verbs::{build, close_flip, completions, doctor, history, notify, plan, roll, status, unfence};
+use verbs::{build, close_flip, completions, doctor, history, init, notify, plan, roll, status, unfence};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -39,6 +39,7 @@ async fn main() -> ExitCode {
         Asked::Verb(Verb::CloseFlip(args)) => close_flip::run(args).await,
         Asked::Verb(Verb::Roll(args)) => roll::run(args).await,
         Asked::Verb(Verb::Notify(args)) => notify::run(args).await,
+        Asked::Verb(Verb::Init(args)) => init::run(args),
         Asked::Verb(Verb::Completions(args)) => completions::run(args),
     };
     let exit = done.unwrap_or_else(|failure| {

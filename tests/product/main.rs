@@ -11,6 +11,7 @@ mod history;
 mod kinds;
 mod policy;
 mod readme;
+mod recipes;
 mod roll;
 mod secrets;
 mod stacks;

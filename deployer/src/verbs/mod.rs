@@ -6,6 +6,7 @@ pub mod close_flip;
 pub mod completions;
 pub mod doctor;
 pub mod history;
+pub mod init;
 pub mod notify;
 pub mod plan;
 pub mod roll;

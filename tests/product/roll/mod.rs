@@ -8,7 +8,7 @@ mod fails;
 mod peers;
 mod release;
 mod shells;
-mod slack;
+pub mod slack;
 pub mod stage;
 mod sweep;
 mod tasks;

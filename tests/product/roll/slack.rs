@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::Stage;
 
 /// A webhook that answers with this status, and keeps what it was sent.
-async fn webhook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
+pub async fn webhook(status: u16) -> (String, Arc<Mutex<Vec<Value>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = format!("http://{}/services/T0/B0/s3cret-hook", listener.local_addr().unwrap());
     let posts = Arc::new(Mutex::new(Vec::new()));

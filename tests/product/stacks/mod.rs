@@ -6,6 +6,6 @@ mod mutations;
 mod releases;
 mod scripts;
 mod stage;
-mod templates;
+pub mod templates;
 mod traffic;
 mod unanswered;

@@ -6,7 +6,7 @@ use local_aws::installation::{root, template};
 use serde_json::{Value, json};
 
 /// A template as JSON: `!Ref`, `!Sub` and the others in their long form.
-fn read(name: &str) -> Value {
+pub fn read(name: &str) -> Value {
     json_of(serde_yaml_ng::from_str(&template(name).unwrap()).unwrap())
 }
 
@@ -35,6 +35,11 @@ fn statements(template: &Value, role: &str, policy: &str) -> Value {
     found["PolicyDocument"]["Statement"].clone()
 }
 
+/// The statements of a policy document.
+pub fn statements_of(document: &Value) -> Vec<Value> {
+    document["Statement"].as_array().unwrap().clone()
+}
+
 /// Without the ways of writing that make no difference: one text or a list of one, `Fn::Sub` or not.
 fn plain(value: &Value) -> Value {
     match value {
@@ -60,6 +65,20 @@ fn the_roles_have_the_policies_that_the_tests_run_under() {
         let text = std::fs::read_to_string(root().join("cloudformation/policies").join(file)).unwrap();
         let file: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(plain(&statements(&pipeline, role, policy)), plain(&file["Statement"]), "{policy} of {role}");
+    }
+}
+
+#[test]
+fn ci_may_do_what_the_files_say_with_one_cluster_but_open_shells() {
+    let access = read("ci-access");
+    for (id, file) in [("PushPolicy", "push.json"), ("RollPolicy", "roll.json")] {
+        let text = std::fs::read_to_string(root().join("cloudformation/policies").join(file)).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let allowed = |statement: &Value| (statement["Sid"].clone(), actions(statement));
+        let own = statements_of(&access["Resources"][id]["Properties"]["PolicyDocument"]);
+        let wanted = statements_of(&file).into_iter().filter(|statement| statement["Sid"] != "OpenShells");
+        let wanted: Vec<_> = wanted.map(|statement| allowed(&statement)).collect();
+        assert_eq!(own.iter().map(allowed).collect::<Vec<_>>(), wanted, "{id}");
     }
 }
 

@@ -1,0 +1,5 @@
+//! The recipes, run as their CI system runs them: real jobs, the real deployer, real traffic.
+
+mod gitlab;
+mod init;
+mod trust;
