@@ -43,7 +43,7 @@ impl Project {
     async fn clone(&self, name: &str, lines: &str) -> PathBuf {
         let folder = self.stage.file(name);
         std::fs::create_dir(&folder).unwrap();
-        std::fs::copy(root().join("recipes/gitlab/.gitlab-ci.yml"), folder.join(".gitlab-ci.yml")).unwrap();
+        std::fs::write(folder.join(".gitlab-ci.yml"), as_on_a_shell_runner()).unwrap();
         for (stage, tag) in [("dev", "${version}"), ("prod", "${version}")] {
             std::fs::write(folder.join(format!("task-{stage}.json")), self.stage.document(tag).to_string()).unwrap();
         }
@@ -90,6 +90,14 @@ impl Project {
         }
         command.output().await.unwrap()
     }
+}
+
+/// The recipe without the service that holds the Docker daemon: a shell runner starts no services, gitlab-ci-local does.
+fn as_on_a_shell_runner() -> String {
+    let recipe = std::fs::read_to_string(root().join("recipes/gitlab/.gitlab-ci.yml")).unwrap();
+    let service = "  services: [docker:29-dind]\n";
+    assert!(recipe.contains(service), "the recipe's build has no service {service:?}");
+    recipe.replace(service, "")
 }
 
 /// What was told; no value of a task or a webhook's address is in it.
