@@ -98,7 +98,27 @@ impl<'a> Survey<'a> {
             });
         }
         self.pairs.retain(|pair, _| held(pair));
+        self.ambiguous_here();
         Ok(self)
+    }
+
+    /// The same with this pair alone.
+    #[must_use]
+    pub fn of(&self, pair: &Pair) -> Self {
+        let mut alone = self.clone();
+        alone.pairs.retain(|other, _| other == pair);
+        alone.ambiguous_here();
+        alone
+    }
+
+    /// Leaves out the twins of which it does not matter any more which pair is theirs: they serve none that is left.
+    fn ambiguous_here(&mut self) {
+        let (twins, pairs) = (&self.twins, &self.pairs);
+        let sides = |index: usize| [twins[index].live.forward, twins[index].test.forward];
+        let serves = |index: usize, pair: &Pair| {
+            sides(index).iter().any(|forward| forward.sends_to(&pair.first) || forward.sends_to(&pair.second))
+        };
+        self.ambiguous.retain(|(index, _)| pairs.keys().any(|pair| serves(*index, pair)));
     }
 
     /// Every rule of a twin, each once: a test rule may be the twin of several.

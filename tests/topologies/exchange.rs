@@ -6,8 +6,11 @@ use blue_green::plan::{Phase, Write};
 use blue_green::release::id::Asker;
 use blue_green::release::turn::Turn;
 use blue_green::release::why::Why;
+use blue_green::report::foresee::foresee;
+use blue_green::report::not_made::NotMade;
 use blue_green::seen::ports;
 use blue_green::seen::setup_error::SetupError;
+use blue_green::seen::survey::survey;
 use blue_green::seen::topology::Topology;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -47,6 +50,7 @@ fn delivered(topology: &Topology, asked: &Parameters, job: &str) -> Delivered {
 /// Flips, looks whether everything holds, asks once more, and flips back.
 fn there_and_back(topology: &Topology, asked: &Parameters) {
     let there = delivered(topology, asked, "job-1");
+    foreseen(topology, asked, &there);
     answers_again(&there, asked);
     if !there.succeeded() {
         return untouched(topology, &there);
@@ -67,6 +71,15 @@ fn there_and_back(topology: &Topology, asked: &Parameters) {
         let no_room = back.ends.as_ref().is_ok_and(|ends| ends.iter().any(overfull));
         assert!(no_room && !one_way_round(topology, asked, &sides), "{:?}", back.ends);
     }
+}
+
+/// What a plan, a check and the doctor say is what the flip does.
+fn foreseen(topology: &Topology, asked: &Parameters, there: &Delivered) {
+    let asker = Asker::new(asked.execution.as_deref(), &asked.promote_to, "job-1");
+    let foreseen = survey(topology, &asked.ports)
+        .map_err(NotMade::from)
+        .and_then(|survey| foresee(topology, &survey, asked, &asker, Timestamp::UNIX_EPOCH));
+    assert_eq!(foreseen.is_ok(), there.succeeded(), "foreseen: {foreseen:?}; made: {:?}", there.ends);
 }
 
 /// A second delivery of the same job ends the same, and writes nothing.

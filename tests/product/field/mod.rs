@@ -3,6 +3,7 @@
 
 mod builds;
 mod function;
+mod judgement;
 mod reports;
 mod rules;
 mod services;

@@ -22,77 +22,96 @@ use crate::fix;
 use crate::progress::Progress;
 use crate::verbs::build::codes::identifiers;
 
-/// Examines every group that takes part in a flip; without a survey, every group of the load balancer.
+/// Examines the groups of a load balancer that has no pair.
 #[must_use]
-pub fn examine(topology: &Topology, survey: Option<&Survey<'_>>, running: &BTreeMap<String, Running>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let Some(survey) = survey.filter(|survey| !survey.pairs.is_empty()) else {
-        findings.extend(topology.groups.values().flat_map(|group| of_group(topology, group, None, running.get(&group.arn))));
-        return findings;
-    };
-    for pair in survey.pairs.keys() {
-        let Some(groups) = groups_of(topology, pair) else { continue };
-        findings.extend(identity(groups));
-        let half_done = Progress::open(topology, survey, pair).is_some();
-        for group in groups {
-            let live = survey.is_live(pair, &group.arn).filter(|_| !half_done);
-            findings.extend(of_group(topology, group, live, running.get(&group.arn)));
-        }
-        let [first, second] = groups;
-        match (survey.is_live(pair, &first.arn), survey.is_live(pair, &second.arn)) {
-            _ if half_done => {}
-            (Some(true), Some(false)) => findings.extend(size(first, second, running)),
-            (Some(false), Some(true)) => findings.extend(size(second, first, running)),
-            _ => {}
-        }
+pub fn unpaired(topology: &Topology, running: &BTreeMap<String, Running>) -> Vec<Finding> {
+    let of = |group: &TargetGroup| of_group(topology, group, None, running.get(&group.arn));
+    topology.groups.values().flat_map(|group| health_checks(group).into_iter().chain(of(group))).collect()
+}
+
+/// Examines the labels of a pair's groups: what a build reads.
+#[must_use]
+pub fn examine(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &BTreeMap<String, Running>) -> Vec<Finding> {
+    let Some(groups) = groups_of(topology, pair) else { return Vec::new() };
+    let half_done = Progress::open(topology, survey, pair).is_some();
+    let mut findings = identity(groups);
+    for group in groups {
+        let live = survey.is_live(pair, &group.arn).filter(|_| !half_done);
+        findings.extend(of_group(topology, group, live, running.get(&group.arn)));
     }
     findings
+}
+
+/// Whether the group that the next flip makes live could take the traffic.
+#[must_use]
+pub fn health(topology: &Topology, survey: &Survey<'_>, pair: &Pair, running: &BTreeMap<String, Running>) -> Vec<Finding> {
+    let Some(groups) = groups_of(topology, pair) else { return Vec::new() };
+    let mut findings: Vec<Finding> = groups.into_iter().filter_map(health_checks).collect();
+    let [first, second] = groups;
+    findings.extend(match (survey.is_live(pair, &first.arn), survey.is_live(pair, &second.arn)) {
+        _ if Progress::open(topology, survey, pair).is_some() => None,
+        (Some(true), Some(false)) => size(first, second, running),
+        (Some(false), Some(true)) => size(second, first, running),
+        _ => None,
+    });
+    findings
+}
+
+fn health_checks(group: &TargetGroup) -> Option<Finding> {
+    (!group.health_checks).then(|| {
+        Finding::blocks(
+            format!("{} has no health checks: none of its targets ever counts as healthy", group.name),
+            format!("aws elbv2 modify-target-group --target-group-arn {} --health-check-enabled", group.arn),
+        )
+    })
 }
 
 /// How many free tags a group should have at least: fewer, and a few more flips have no room for their records.
 const FREE_TAGS: usize = 8;
 
-/// What is wrong with the records of flips: too little room, records that cannot be read, a flip that nobody goes on with.
+/// What is wrong with the records of a pair's flips: too little room, records that cannot be read, a flip that nobody goes on with.
 #[must_use]
-pub fn records(topology: &Topology, survey: &Survey<'_>, now: Timestamp) -> Vec<Finding> {
+pub fn records(topology: &Topology, survey: &Survey<'_>, pair: &Pair, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for pair in survey.pairs.keys() {
-        let journal = Journal::of_pair(topology, pair);
-        for side in Side::BOTH {
-            let (arn, free) = (pair.arn(side), journal.free(side));
-            if free < FREE_TAGS {
-                let what = format!(
-                    "{} has room for {free} more tags: AWS takes 50 a target group, and a flip needs 4. Remove tags that nobody needs",
-                    topology.short(arn)
-                );
-                findings.push(Finding::warns(what, format!("aws elbv2 describe-tags --resource-arns {arn}")).by_looking());
-            }
+    let journal = Journal::of_pair(topology, pair);
+    for side in Side::BOTH {
+        let (arn, free) = (pair.arn(side), journal.free(side));
+        if free < FREE_TAGS {
+            let what = format!(
+                "{} has room for {free} more tags: AWS takes 50 a target group, and a flip needs 4. Remove tags that nobody needs",
+                topology.short(arn)
+            );
+            findings.push(Finding::warns(what, format!("aws elbv2 describe-tags --resource-arns {arn}")).by_looking());
         }
-        for (side, key) in journal.unreadable() {
-            let name = topology.short(pair.arn(*side));
-            findings.push(Finding::notes(format!(
-                "tag {key} of {name} is no record that this version can read; it counts as absent"
-            )));
-        }
-        if let Some(stuck) = Progress::of(topology, survey, pair).filter(|progress| progress.is_stuck(now)) {
-            let command = format!("deployer close-flip --elb {}", topology.name);
-            findings.push(Finding::warns(format!("{}; it is older than 20 minutes", stuck.sentence(topology)), command));
-        }
+    }
+    for (side, key) in journal.unreadable() {
+        let name = topology.short(pair.arn(*side));
+        findings
+            .push(Finding::notes(format!("tag {key} of {name} is no record that this version can read; it counts as absent")));
+    }
+    if let Some(stuck) = Progress::of(topology, survey, pair).filter(|progress| progress.is_stuck(now)) {
+        let command = format!("deployer close-flip --elb {}", topology.name);
+        findings.push(Finding::warns(format!("{}; it is older than 20 minutes", stuck.sentence(topology)), command));
     }
     findings
 }
 
-/// What is wrong with the services behind the groups: one for both of a pair, several behind one, or none where a tag says one.
+/// One service behind both groups of a pair, of which a check says the same.
 #[must_use]
-pub fn services(topology: &Topology, survey: &Survey<'_>, behind: &Behind) -> Vec<Finding> {
-    let one_service = survey.pairs.keys().filter_map(|pair| behind.one_service(topology, pair));
-    let blocks = one_service.map(|one_service| Finding::blocks(one_service.words(&OPTIONS), SERVICES.to_owned()).by_looking());
+pub fn one_service(topology: &Topology, pair: &Pair, behind: &Behind) -> Option<Finding> {
+    let one_service = behind.one_service(topology, pair)?;
+    Some(Finding::blocks(one_service.words(&OPTIONS), SERVICES.to_owned()).by_looking())
+}
+
+/// What is not certain of the services behind the groups: several behind one, or none where a tag says one.
+#[must_use]
+pub fn doubts(topology: &Topology, behind: &Behind) -> Vec<Finding> {
     let unclear = behind.unclear.iter().map(|(arn, several)| {
         let what = format!("what {} runs is not certain: {}", topology.short(arn), several.join("; "));
         Finding::warns(what, SERVICES.to_owned()).by_looking()
     });
     let doubts = behind.doubts.iter().map(|doubt| Finding::warns(doubt.clone(), SERVICES.to_owned()).by_looking());
-    blocks.chain(unclear).chain(doubts).collect()
+    unclear.chain(doubts).collect()
 }
 
 /// Shows services.
@@ -154,12 +173,6 @@ fn of_group(topology: &Topology, group: &TargetGroup, live: Option<bool>, runnin
         findings.push(Finding::warns(
             format!("{} has no {SERVICE} tag ({found}): a check before the approval cannot tell what runs there", group.name),
             fix::tag(&group.arn, SERVICE, service),
-        ));
-    }
-    if !group.health_checks {
-        findings.push(Finding::blocks(
-            format!("{} has no health checks: none of its targets ever counts as healthy", group.name),
-            format!("aws elbv2 modify-target-group --target-group-arn {} --health-check-enabled", group.arn),
         ));
     }
     if group.sticky {

@@ -27,10 +27,7 @@ pub fn examine<'a>(topology: &'a Topology, ports: &[PortPair], group: Option<&st
         let narrowed =
             |survey: Survey<'a>| group.map_or_else(|| Ok(survey.clone()), |group| survey.clone().only(topology, group));
         match survey(topology, &ports).and_then(narrowed) {
-            Ok(survey) => {
-                findings.extend(surveyed(topology, &survey));
-                return (findings, Some(survey));
-            }
+            Ok(survey) => return (findings, Some(survey)),
             Err(setup_error) => {
                 let half = match &setup_error {
                     SetupError::HalfPair { port, .. } => Some(*port),
@@ -100,13 +97,18 @@ fn counterpart(topology: &Topology, port: u16, missing: u16) -> String {
     fix::listener(&topology.arn, missing, other, served.unwrap_or(LIVE_GROUP))
 }
 
-fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
+/// What is wrong with the rules of a survey, and what a flip leaves as it is.
+#[must_use]
+pub fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = survey.pairs.keys().filter_map(|pair| direction(topology, survey, pair)).collect();
     findings.extend(survey.unpaired.iter().map(|index| unpaired(topology, survey, &survey.twins[*index])));
     let ambiguous = survey.ambiguous.iter().map(|(_, ambiguous)| setup_error(topology, &survey.ports, ambiguous));
     findings.extend(ambiguous);
     findings.extend(survey.unmatched.iter().map(|side| unmatched(topology, survey, side)));
-    for side in survey.of_twins() {
+    let twins: Vec<&Twin<'_>> = survey.pairs.keys().flat_map(|pair| survey.twins_of(pair)).collect();
+    let of_pairs =
+        |side: &&&PortRule<'_>| survey.pairs.is_empty() || twins.iter().any(|twin| twin.live == ***side || twin.test == ***side);
+    for side in survey.of_twins().iter().filter(of_pairs) {
         findings.extend(side.rule.carried().filter_map(|carried| carried_action(side, carried)));
         if side.forward.stickiness.on {
             findings.push(Finding::notes(format!(
@@ -115,15 +117,20 @@ fn surveyed(topology: &Topology, survey: &Survey<'_>) -> Vec<Finding> {
             )));
         }
     }
-    if survey.pairs.len() > 1 {
-        findings.push(Finding::notes(format!(
-            "{} carries {} pairs of target groups: a flip must name the ones to make live with PromoteTo",
-            topology.name,
-            survey.pairs.len()
-        )));
-    }
     findings.extend(survey.untouched.iter().cloned().map(Finding::notes));
     findings
+}
+
+/// That there are several pairs, where there are.
+#[must_use]
+pub fn several(topology: &Topology, survey: &Survey<'_>) -> Option<Finding> {
+    let pairs = survey.pairs.len();
+    (pairs > 1).then(|| {
+        Finding::notes(format!(
+            "{} carries {pairs} pairs of target groups: a flip must name the ones to make live with PromoteTo; --group examines one pair alone",
+            topology.name
+        ))
+    })
 }
 
 /// Whether all rules of a pair tell the same way round.

@@ -94,19 +94,49 @@ pub struct Seen<'a> {
     pub doors: &'a Doors,
 }
 
-/// Examines what was seen. Pure; what blocks comes first.
+/// Examines what was seen. Pure; what blocks comes first. Each pair is judged by the flip of it that `deployer plan
+/// --group` foresees: where that flip is made, nothing that was found of its rules blocks; where it is refused, something
+/// does.
 #[must_use]
 pub fn examine(seen: &Seen<'_>, now: Timestamp) -> Vec<Finding> {
     let (mut findings, survey) = listeners::examine(seen.topology, seen.ports, seen.group);
-    findings.extend(groups::examine(seen.topology, survey.as_ref(), &seen.behind.running));
-    findings.extend(survey.iter().flat_map(|survey| groups::services(seen.topology, survey, seen.behind)));
-    findings.extend(survey.iter().flat_map(|survey| groups::records(seen.topology, survey, now)));
-    findings.extend(exposed::examine(seen.topology, seen.ports, seen.exposure, seen.doors));
-    if let Some(survey) = survey.filter(|_| findings.iter().all(|finding| finding.severity != Severity::Blocks)) {
-        let next = survey.pairs.keys().filter_map(|pair| next(seen.topology, &survey, pair));
-        findings.extend(next.filter_map(|group| refused(seen, &survey, &group, now)));
+    match survey.as_ref().filter(|survey| !survey.pairs.is_empty()) {
+        Some(survey) => {
+            findings.extend(listeners::several(seen.topology, survey));
+            for pair in survey.pairs.keys() {
+                for finding in of_pair(seen, &survey.of(pair), pair, now) {
+                    // What concerns several pairs is told once, as bad as it is for one of them.
+                    match findings.iter_mut().find(|told| told.what == finding.what) {
+                        Some(told) => told.severity = told.severity.min(finding.severity),
+                        None => findings.push(finding),
+                    }
+                }
+            }
+        }
+        None => {
+            findings.extend(survey.iter().flat_map(|survey| listeners::surveyed(seen.topology, survey)));
+            findings.extend(groups::unpaired(seen.topology, &seen.behind.running));
+        }
     }
+    findings.extend(groups::doubts(seen.topology, seen.behind));
+    findings.extend(exposed::examine(seen.topology, seen.ports, seen.exposure, seen.doors));
     findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Examines one pair, on the survey of it alone.
+fn of_pair(seen: &Seen<'_>, survey: &Survey<'_>, pair: &Pair, now: Timestamp) -> Vec<Finding> {
+    let mut findings = listeners::surveyed(seen.topology, survey);
+    findings.extend(groups::health(seen.topology, survey, pair, &seen.behind.running));
+    let blocks = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Blocks);
+    match refused(seen, survey, pair, now) {
+        Some(refusal) if !blocks(&findings) => findings.push(refusal),
+        Some(_) => {}
+        None => findings.iter_mut().for_each(|finding| finding.severity = finding.severity.max(Severity::Warns)),
+    }
+    findings.extend(groups::examine(seen.topology, survey, pair, &seen.behind.running));
+    findings.extend(groups::one_service(seen.topology, pair, seen.behind));
+    findings.extend(groups::records(seen.topology, survey, pair, now));
     findings
 }
 
@@ -125,13 +155,13 @@ fn only_for(topology: &Topology, survey: &Survey<'_>) -> BTreeSet<String> {
     groups.filter_map(|group| Some(Fence::of(topology.group(&group)?)?.execution)).collect()
 }
 
-/// What the flip itself says, so that nothing it would refuse for goes unmentioned.
-fn refused(seen: &Seen<'_>, survey: &Survey<'_>, test: &str, now: Timestamp) -> Option<Finding> {
-    let fence = Fence::of(seen.topology.group(test)?);
+/// What the flip itself says of a pair where nobody names the group to make live.
+fn refused(seen: &Seen<'_>, survey: &Survey<'_>, pair: &Pair, now: Timestamp) -> Option<Finding> {
+    let fence = next(seen.topology, survey, pair).and_then(|group| Fence::of(seen.topology.group(&group)?));
     let asked = Parameters {
         elb_name: seen.topology.name.clone(),
         action: Action::Check,
-        promote_to: vec![test.to_owned()],
+        promote_to: Vec::new(),
         promote_image: None,
         // A standing fence is told by itself.
         execution: fence.map(|fence| fence.execution),
@@ -142,7 +172,8 @@ fn refused(seen: &Seen<'_>, survey: &Survey<'_>, test: &str, now: Timestamp) -> 
     // The table for a flip that nobody has seen: the fence's own execution may have flipped before.
     let asker = Asker::new(None, &asked.promote_to, "doctor");
     let refusal = foresee(seen.topology, survey, &asked, &asker, now).err()?;
-    let look = format!("deployer plan --elb {} --promote-to {}", seen.topology.name, seen.topology.group(test)?.name);
+    let group = seen.topology.group(&pair.first).map_or(&pair.first, |group| &group.name);
+    let look = format!("deployer plan --elb {} --group {group}", seen.topology.name);
     Some(Finding::blocks(refusal.words(&OPTIONS), look).by_looking())
 }
 

@@ -38,8 +38,9 @@ pub async fn run(args: &StatusArgs) -> Result<Exit, Failure> {
     }
     let groups: Vec<_> = topology.groups.values().collect();
     let behind = session.behind(&groups, args.cluster.name()).await?;
-    let (mut found, _) = listeners::examine(&topology, &args.target.ports.0, args.group.as_deref());
-    found.extend(groups::services(&topology, &survey, &behind));
+    let mut found = listeners::surveyed(&topology, &survey);
+    found.extend(survey.pairs.keys().filter_map(|pair| groups::one_service(&topology, pair, &behind)));
+    found.extend(groups::doubts(&topology, &behind));
     let mut status = Status::new(&topology, &survey, &behind.running, found);
     if let Some(pipeline) = pipeline {
         status.approval = session.approvals(pipeline).waiting().await?;

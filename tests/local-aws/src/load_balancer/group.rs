@@ -165,13 +165,19 @@ impl Group {
         }
     }
 
-    /// Every target in the API's words.
+    /// Every target in the API's words. Without health checks the health of a target in use is not available.
     pub fn health(&self) -> Vec<TargetState> {
         let now = Instant::now();
         let tell = |target: &Arc<Target>| {
             let health = lock(&target.health);
             let gone = matches!(health.state(), State::Draining { until } if until <= now);
-            (!gone).then(|| health.tell(&target.id, target.port))
+            let mut told = (!gone).then(|| health.tell(&target.id, target.port))?;
+            if health.state().is_probed() && !self.settings.check.enabled {
+                told.state = "unavailable".to_owned();
+                told.reason = Some("Target.HealthCheckDisabled".to_owned());
+                told.description = Some("Health checks are not enabled for this target".to_owned());
+            }
+            Some(told)
         };
         self.targets.iter().filter_map(tell).collect()
     }

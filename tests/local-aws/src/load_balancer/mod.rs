@@ -82,7 +82,7 @@ pub struct TargetState {
     pub id: String,
     /// The registered port.
     pub port: u16,
-    /// `initial`, `healthy`, `unhealthy`, `unused` or `draining`.
+    /// `initial`, `healthy`, `unhealthy`, `unavailable`, `unused` or `draining`.
     pub state: String,
     /// Such as `Target.ResponseCodeMismatch`; none while healthy.
     pub reason: Option<String>,

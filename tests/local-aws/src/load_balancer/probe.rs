@@ -33,6 +33,8 @@ const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 /// How a group wants its targets probed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Check {
+    /// Whether there are checks at all.
+    pub enabled: bool,
     path: String,
     /// Where it is not the port of the traffic.
     port: Option<u16>,
@@ -51,6 +53,7 @@ impl Check {
         let seconds = |n, default| Duration::from_secs(u64::from(count(n, default)));
         let codes = group.matcher().and_then(|m| m.http_code()).unwrap_or("200");
         Self {
+            enabled: group.health_check_enabled().unwrap_or(true),
             path: group.health_check_path().unwrap_or("/").to_owned(),
             port: group.health_check_port().and_then(|port| port.parse().ok()),
             interval: (seconds(group.health_check_interval_seconds(), 30) / speed_up).max(LEAST_INTERVAL),
