@@ -12,7 +12,7 @@ use blue_green::aws::ec2::read::{Ingress, ingress};
 use blue_green::aws::ecs;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::exposure::{Exposure, exposure};
-use blue_green::aws::elb::read::Reader;
+use blue_green::aws::elb::read::{ReadError, Reader};
 use blue_green::aws::elb::write::Writer;
 use blue_green::aws::failure::{AwsFailure, root};
 use blue_green::aws::history::History;
@@ -21,6 +21,7 @@ use blue_green::aws::json::Json;
 use blue_green::aws::scheduler::Schedules;
 use blue_green::plan::behind::Behind;
 use blue_green::seen::group::TargetGroup;
+use blue_green::seen::topology::Topology;
 
 use crate::failure::Failure;
 use crate::output;
@@ -106,6 +107,15 @@ impl Session {
     #[must_use]
     pub fn reader_for(&self, timeout: Duration) -> Reader {
         Reader::new(&self.config, self.elb.clone(), self.caller(timeout))
+    }
+
+    /// Reads a load balancer with what a flip's guard looks at. Its time begins now.
+    ///
+    /// # Errors
+    /// As [`Reader::topology`].
+    pub async fn guarded(&self, name: &str) -> Result<Topology, ReadError> {
+        let topology = self.reader().topology(name).await?;
+        Ok(Ecs::new(self.ecs.clone(), self.caller(self.timeout)).with_companions(topology).await?)
     }
 
     /// What runs behind each of these groups; shows how far a search for it has come. Its time begins now.

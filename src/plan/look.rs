@@ -83,6 +83,7 @@ pub fn view(topology: &Topology, survey: &Survey<'_>, pair: &Pair, asked: &Param
     Ok(View {
         rules: rules.iter().map(|(live, rule)| seen_rule(topology, pair, rule, *live)).collect(),
         capacity: both(&|promoted, retired| guard::capacity(promoted, retired, asked)),
+        companions: Both(Side::BOTH.map(|side| guard::companions(topology, groups[side], asked))),
         image: both(&|promoted, _| guard::image(promoted, asked)),
         fences,
         fenced,

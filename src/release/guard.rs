@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::fence::Fence;
 use super::refusal::Refusal;
 use crate::asked::parameters::Parameters;
+use crate::seen::companion::{self, COMPANIONS};
 use crate::seen::group::TargetGroup;
+use crate::seen::topology::Topology;
 
 /// How many healthy targets the promoted group needs: a percentage of the retired one's, rounded up, at least one.
 #[must_use]
@@ -38,6 +40,27 @@ pub fn capacity(promoted: &TargetGroup, retired: &TargetGroup, asked: &Parameter
             percent: asked.min_capacity,
         },
     })
+}
+
+/// What is wrong with the companions that a group names. `Force` passes over their health, not over a tag that cannot be read.
+#[must_use]
+pub fn companions(topology: &Topology, group: &TargetGroup, asked: &Parameters) -> Vec<Refusal> {
+    let named = match companion::named(group) {
+        Ok(named) if asked.force || named.is_empty() => return Vec::new(),
+        Ok(named) => named.into_iter().map(companion::called),
+        Err(word) => {
+            let tag = group.tag(COMPANIONS).unwrap_or_default().to_owned();
+            return vec![Refusal::CompanionsTag { group: group.describe(), tag, word: word.to_owned() }];
+        }
+    };
+    let faulty = named.filter_map(|companion| {
+        let found = match topology.companions.get(&companion) {
+            Some(seen) => seen.fault()?,
+            None => "was not looked at".to_owned(),
+        };
+        Some(Refusal::Companion { group: group.describe(), companion, found })
+    });
+    faulty.collect()
 }
 
 /// Whether a group runs the image that is asked for, by its tag.

@@ -182,6 +182,7 @@ mod tests {
         View {
             rules: serves.into_iter().enumerate().map(rule).collect(),
             capacity: Both([Ok(()), Ok(())]),
+            companions: Both::default(),
             image: Both([Ok(()), Ok(())]),
             room: Both([Ok(()), Ok(())]),
             journal: Default::default(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::seen::companion::COMPANIONS;
 use crate::seen::names::{Names, PARAMETERS};
 
 /// Why a flip is refused. CodePipeline gets JobFailed.
@@ -32,6 +33,24 @@ pub enum Refusal {
         required: usize,
         /// The percentage that was asked for.
         percent: u8,
+    },
+    /// A service that the promoted group names as its companion is not steady.
+    Companion {
+        /// The promoted group.
+        group: String,
+        /// The companion: `cluster/service`.
+        companion: String,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The promoted group's Companions tag cannot be read.
+    CompanionsTag {
+        /// The promoted group.
+        group: String,
+        /// The tag's value.
+        tag: String,
+        /// The word of it that names no service.
+        word: String,
     },
     /// The promoted group does not run the image that was approved.
     WrongImage {
@@ -105,6 +124,14 @@ impl Refusal {
             Self::TooSmall { group, promoted, retired, required, percent } => format!(
                 "{group} has too few healthy targets: {promoted}, where {required} are required ({percent} % of the {retired} that \
                  serve now). Scale its service up, or lower {min_capacity}, then approve again"
+            ),
+            Self::Companion { group, companion, found } => format!(
+                "the companion {companion} of {group} {found}; expected a service with all of its tasks running, and no deployment \
+                 in progress or failed. Look at that service's events, then approve again"
+            ),
+            Self::CompanionsTag { group, tag, word } => format!(
+                "the {COMPANIONS} tag of {group} is {tag:?}: {word:?} names no service; expected cluster/service, several separated \
+                 by spaces. Correct the tag, then approve again"
             ),
             Self::WrongImage { group, found: Some(found), wanted } => format!(
                 "{group} runs {found}, but {promote_image} asks for {wanted}. Another build went to the test side meanwhile: release \

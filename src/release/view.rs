@@ -37,6 +37,8 @@ pub struct View {
     pub rules: Vec<Rule>,
     /// Whether each group has the healthy targets that are asked for.
     pub capacity: Both<Result<(), Refusal>>,
+    /// What is wrong with each group's companions.
+    pub companions: Both<Vec<Refusal>>,
     /// Whether each group runs the image that is asked for.
     pub image: Both<Result<(), Refusal>>,
     /// The fence around each group.
@@ -91,7 +93,8 @@ impl View {
         if self.is_live(to) {
             return Vec::new();
         }
-        self.fence(to, is_own).into_iter().chain(self.capacity[to].clone().err()).collect()
+        let fit = self.capacity[to].clone().err().into_iter().chain(self.companions[to].clone());
+        self.fence(to, is_own).into_iter().chain(fit).collect()
     }
 
     /// How a fence around a group is refused, where another execution's counts.

@@ -138,6 +138,7 @@ mod tests {
             arn: "shop".to_owned(),
             listeners: [listener(80, pairs, rules, moved), listener(8080, pairs, rules, 0)].map(|l| (l.port, l)).into(),
             groups: arns().map(named).collect(),
+            companions: BTreeMap::new(),
         };
         let Ok(survey) = survey(&topology, &ports::DEFAULT) else { return Vec::new() };
         let pairs: Vec<&Pair> = survey.pairs.keys().collect();

@@ -1,5 +1,6 @@
 //! What is there: listeners, rules, twins, pairs of target groups, and what of it cannot be flipped.
 
+pub mod companion;
 pub mod group;
 pub mod names;
 pub mod pair;

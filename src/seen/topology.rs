@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::seen::companion::Companion;
 use crate::seen::group::{TargetGroup, arn_tail};
 
 /// One load balancer as it was read, with the rules of the listeners that the port pairs name.
@@ -21,6 +22,9 @@ pub struct Topology {
     pub listeners: BTreeMap<u16, Listener>,
     /// Every target group that belongs to the load balancer, by ARN.
     pub groups: BTreeMap<String, TargetGroup>,
+    /// The companions that the groups name, by `cluster/service`, as far as they were asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub companions: BTreeMap<String, Companion>,
 }
 
 /// One listener and its rules.

@@ -250,6 +250,7 @@ pub fn view(rules: Rules, journal: Journal, fit: bool, odd: Odd) -> View {
         journal,
         rules: rules.into_iter().enumerate().filter(|(index, _)| odd.gone != Some(*index)).map(rule).collect(),
         capacity: Both([Ok(()), if fit { Ok(()) } else { Err(refusal()) }]),
+        companions: Both::default(),
         image: Both([Ok(()), if odd.wrong_image { Err(refusal()) } else { Ok(()) }]),
         fences: Both([None, odd.fenced.map(fence)]),
         fenced: Both([None, odd.fenced.map(|_| refusal())]),

@@ -195,7 +195,7 @@ pub fn wild() -> impl Strategy<Value = Topology> {
 
 fn empty() -> Topology {
     let arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/1".to_owned();
-    Topology { name: "shop".to_owned(), arn, listeners: BTreeMap::new(), groups: BTreeMap::new() }
+    Topology { name: "shop".to_owned(), arn, listeners: BTreeMap::new(), groups: BTreeMap::new(), companions: BTreeMap::new() }
 }
 
 fn group(name: &str, healthy: usize, identifier: Option<&str>, sticky: bool) -> TargetGroup {

@@ -7,6 +7,8 @@
 //! closed job-1 of run-1 1 on green as S made at 2026-01-01T09:00:00Z               a closed job's record
 //! partners blue green                             each with the other in its partner tag
 //! fence green by run-7 for 1.6.0 since 2026-01-01T09:00:00Z
+//! companion main/api 1/2 COMPLETED                a service that a group's Companions tag names: running/desired tasks, its
+//!                                                 deployments; `none` where there is no such service
 //! port 80                                         a listener; its rules follow
 //!   10 path-pattern /a|/b and http-header x-team=red: authenticate-oidc then forward blue 100, green 0 sticky 600
 //!   default: forward blue                         the plain form: one group
@@ -20,6 +22,7 @@ use blue_green::asked::parameters::Parameters;
 use blue_green::release::fence::{BUILD, Fence};
 use blue_green::release::id::{Asker, Digest, FlipId};
 use blue_green::release::record::{Closing, Flip, Record};
+use blue_green::seen::companion::{Companion, Deployment};
 use blue_green::seen::group::{PARTNER, Target, TargetGroup};
 use blue_green::seen::topology::{
     Action, ActionKind, Carried, Condition, Forward, Listener, Rule, RuleId, Stickiness, Topology, Weighted,
@@ -51,6 +54,7 @@ pub fn read(text: &str) -> Case {
         arn: format!("{ARN}:loadbalancer/app/shop/1"),
         listeners: BTreeMap::new(),
         groups: BTreeMap::new(),
+        companions: BTreeMap::new(),
     };
     let (mut asked, mut delivery, mut port) = (json!({}), "job-1".to_owned(), 0);
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
@@ -75,6 +79,9 @@ pub fn read(text: &str) -> Case {
             ["fence", group, "by", execution, "for", image, "since", time] => {
                 let (execution, image) = ((*execution).to_owned(), (*image).to_owned());
                 tag(&mut topology, group, BUILD, Fence { execution, image, time: time.parse().unwrap() }.to_string());
+            }
+            ["companion", name, tasks, rollouts @ ..] => {
+                _ = topology.companions.insert((*name).to_owned(), companion(tasks, rollouts));
             }
             ["port", number] => {
                 port = number.parse().unwrap();
@@ -127,6 +134,16 @@ fn record(topology: &mut Topology, group: &str, record: &Record) {
 
 fn tag(topology: &mut Topology, group: &str, key: &str, value: String) {
     topology.groups.get_mut(&arn(group)).unwrap().tags.insert(key.to_owned(), value);
+}
+
+fn companion(tasks: &str, rollouts: &[&str]) -> Companion {
+    let Some((running, desired)) = tasks.split_once('/') else { return Companion::Missing };
+    let deployment = |state: &&str| Deployment { rollout: Some((*state).to_owned()), reason: None };
+    Companion::There {
+        desired: desired.parse().unwrap(),
+        running: running.parse().unwrap(),
+        deployments: rollouts.iter().map(deployment).collect(),
+    }
 }
 
 fn group(name: &str, targets: &str, more: &[&str]) -> TargetGroup {

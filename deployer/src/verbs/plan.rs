@@ -31,7 +31,7 @@ const UNKNOWN_ID: &str = "the-job-id";
 /// A [`Failure`] where the load balancer cannot be read. A refusal is shown like a plan, and is no error.
 pub async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb).await?;
+    let topology = session.guarded(&args.target.elb).await?;
     let execution = Execution::id(args.execution.as_ref());
     let asked = Parameters {
         elb_name: args.target.elb.clone(),

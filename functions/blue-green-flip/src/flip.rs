@@ -81,7 +81,7 @@ impl Flip<'_> {
                 self.pairs = seen.looked.iter().map(|looked| looked.pair.clone()).collect();
                 return self.act(&seen, decision, reading.until).await;
             }
-            match self.request.reader.health(reading.topology.clone()).await {
+            match self.request.health(reading.topology.clone()).await {
                 Ok(topology) => reading = Reading { topology, has_health: true, ..reading },
                 Err(failure) => return Next::End(Err(self.unreadable(failure.into()).await)),
             }

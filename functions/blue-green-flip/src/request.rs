@@ -7,7 +7,7 @@ use blue_green::aws::call::Caller;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::read::{Outline, ReadError, Reader};
 use blue_green::aws::elb::write::Writer;
-use blue_green::aws::failure::Class;
+use blue_green::aws::failure::{AwsFailure, Class};
 use blue_green::release::id::Asker;
 use blue_green::release::times::PLAN_LIVES;
 use blue_green::seen::topology::Topology;
@@ -60,11 +60,19 @@ impl Request {
         }
     }
 
+    /// Reads the health of every group again, and their companions.
+    ///
+    /// # Errors
+    /// An [`AwsFailure`].
+    pub async fn health(&self, topology: Topology) -> Result<Topology, AwsFailure> {
+        self.ecs.with_companions(self.reader.health(topology).await?).await
+    }
+
     async fn look_once(&self, before: Option<&Topology>) -> Result<Reading, ReadError> {
         let until = Instant::now() + PLAN_LIVES;
         let topology = match before {
             Some(before) => self.reader.again(before).await?,
-            None => self.first().await?,
+            None => self.ecs.with_companions(self.first().await?).await?,
         };
         Ok(Reading { topology, until, has_health: before.is_none() })
     }

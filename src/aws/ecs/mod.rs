@@ -1,6 +1,7 @@
-//! ECS: what runs behind a target group; and the I/O of rolling updates: `read` looks, `write` changes, `parse` turns answers into
+//! ECS: what runs behind a target group, and its companions; and the I/O of rolling updates: `read` looks, `write` changes, `parse` turns answers into
 //! what was seen.
 
+mod companions;
 mod logs;
 mod parse;
 mod read;

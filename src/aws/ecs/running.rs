@@ -16,7 +16,7 @@ use crate::plan::labels::Running;
 use crate::seen::group::{SERVICE, TargetGroup, service_named};
 
 /// The most services that DescribeServices takes (service model).
-const SERVICES_AT_ONCE: usize = 10;
+pub(super) const SERVICES_AT_ONCE: usize = 10;
 /// How many calls of a search are under way at once.
 const SIDE_BY_SIDE: usize = 8;
 /// The largest page of ListServices and ListClusters (service model).
@@ -179,7 +179,7 @@ impl Ecs {
         image.ok_or_else(|| AwsFailure::incomplete(ACTION, definition, &format!("image of container {container}")))
     }
 
-    async fn services(&self, cluster: &str, names: &[String]) -> Result<Vec<ecs::Service>, AwsFailure> {
+    pub(super) async fn services(&self, cluster: &str, names: &[String]) -> Result<Vec<ecs::Service>, AwsFailure> {
         if names.is_empty() {
             return Ok(Vec::new());
         }

@@ -165,7 +165,13 @@ impl Reader {
         let (listeners, groups) = try_join(self.listeners(&arn), self.groups_of(&arn)).await?;
         let listeners = listeners.into_iter().map(|(port, arn)| (port, Listener { arn, port, rules: Vec::new() }));
         let groups = groups.into_iter().map(|group| (group.arn.clone(), group));
-        Ok(Topology { name: name.to_owned(), arn, listeners: listeners.collect(), groups: groups.collect() })
+        Ok(Topology {
+            name: name.to_owned(),
+            arn,
+            listeners: listeners.collect(),
+            groups: groups.collect(),
+            companions: BTreeMap::new(),
+        })
     }
 
     /// Rules, tags and health, side by side.

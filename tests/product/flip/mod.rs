@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod check;
+mod companions;
 mod direct;
 mod figures;
 mod flips;

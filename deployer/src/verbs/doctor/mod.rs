@@ -40,7 +40,7 @@ use exposed::Doors;
 /// A [`Failure`] where it cannot be read. Findings are no error; where one of them blocks, the exit code is 3.
 pub async fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let session = Session::open(args.target.timeout).await?;
-    let topology = session.reader().topology(&args.target.elb).await?;
+    let topology = session.guarded(&args.target.elb).await?;
     let exposure = session.exposure(&topology.arn).await?;
     let doors = doors(&session, &exposure).await?;
     let groups: Vec<_> = topology.groups.values().collect();
