@@ -2,6 +2,7 @@
 
 mod approvals;
 mod deployer;
+mod movies;
 mod mutations;
 mod releases;
 mod scripts;

@@ -2,7 +2,7 @@
 //! pass suffices on AWS too.
 //!
 //! Sources: IAM user guide, "Policy evaluation logic" and "Conditions with multiple context keys or values"; service
-//! authorization reference, "Elastic Load Balancing V2" and "Amazon ECS" (which actions have resources).
+//! authorization reference, "Elastic Load Balancing V2", "Amazon ECS" and "Amazon DynamoDB" (which actions have resources).
 
 use std::collections::BTreeMap;
 
@@ -148,6 +148,7 @@ fn resources(request: &Request) -> Vec<String> {
         ("ecs", "DescribeServices") => services(request),
         ("codepipeline", action) if !action.starts_with("PutJob") => pipelines(request),
         ("cloudformation", _) => stacks(request),
+        ("dynamodb", _) => tables(request),
         ("codeconnections", _) => owned(request.json("ConnectionArn").and_then(|arn| arn.as_str())),
         ("iam", "SimulatePrincipalPolicy") => owned(request.query("PolicySourceArn")),
         ("iam", "CreateServiceLinkedRole") => service_linked_role(request),
@@ -165,6 +166,14 @@ fn stacks(request: &Request) -> Vec<String> {
         false => format!("arn:aws:cloudformation:{}:{}:stack/{name}/id", request.region, request.caller.account),
     };
     request.query("StackName").map(arn).into_iter().collect()
+}
+
+/// A table is named; BatchWriteItem names each one with what is written to it.
+fn tables(request: &Request) -> Vec<String> {
+    let named = request.json("TableName").and_then(|name| name.as_str());
+    let written = request.json("RequestItems").and_then(|items| items.as_object()).into_iter().flat_map(|items| items.keys());
+    let arn = |name: &str| format!("arn:aws:dynamodb:{}:{}:table/{name}", request.region, request.caller.account);
+    named.into_iter().chain(written.map(String::as_str)).map(arn).collect()
 }
 
 fn service_linked_role(request: &Request) -> Vec<String> {
