@@ -91,3 +91,22 @@ async fn companions_that_may_not_be_read_are_a_permission_error() {
     assert!(message.contains("ecs:DescribeServices on main/shop-api"), "{message}");
     assert_eq!(stage.version(80).await, "v1");
 }
+
+#[tokio::test]
+async fn the_deployers_plan_and_doctor_say_what_the_guard_says() {
+    let stage = Stage::new().await;
+    let told = async |arguments: &[&str]| {
+        stage.world.gateway.reset_calls();
+        let output = stage.world.deployer(|deployer| _ = deployer.args(arguments)).await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, _) = told(&["plan", "--elb", "shop"]).await;
+    assert_eq!((code, asked(&stage)), (Some(0), 0), "no tag, no call");
+    stage.set_tag("shop-code2", TAG, "main/shop-api").await;
+    let (code, plan) = told(&["plan", "--elb", "shop", "--json"]).await;
+    assert_eq!((code, asked(&stage)), (Some(3), 1), "{plan}");
+    let (_, doctor) = told(&["doctor", "--elb", "shop", "--json"]).await;
+    for said in [plan, doctor] {
+        assert!(said.contains("the companion main/shop-api of Code2") && said.contains("does not exist"), "{said}");
+    }
+}
