@@ -28,10 +28,10 @@ async fn a_cleanup_that_cannot_look_says_so_and_deletes_nothing_more() {
     assert!(told(&output).contains("shop-Code1 cannot be read"), "{}", told(&output));
     assert_eq!(calls(&installation, "DeleteStack"), 0);
 
-    // While it waits for the first stack to be gone: six looks at what is there, one before the deletion, and then this one.
+    // While it waits for the first stack to be gone: seven looks at what is there, one before the deletion, and then this one.
     installation.world.gateway.clear_faults();
     installation.world.gateway.reset_calls();
-    let at = At::Action("DescribeStacks".to_owned(), 8);
+    let at = At::Action("DescribeStacks".to_owned(), 9);
     installation.world.gateway.inject(Fault::once(at, FaultKind::AccessDenied));
     let output = run(&installation, "cleanup", &["--everything", "--yes"]).await;
     assert!(installation.world.gateway.fault_hit());
