@@ -82,9 +82,20 @@ fn ci_may_do_what_the_files_say_with_one_cluster_but_open_shells() {
     }
 }
 
+/// The pipeline owns the revision: once it is given, the stack's own definition reaches neither the service nor its schedule.
+#[test]
+fn a_rolled_service_runs_the_revision_that_it_is_given() {
+    let template = read("rolling-service");
+    let resources = &template["Resources"];
+    let wanted = json!({ "Fn::If": ["IsFirst", { "Ref": "TaskDefinition" }, { "Ref": "Revision" }] });
+    assert_eq!(resources["Service"]["Properties"]["TaskDefinition"], wanted);
+    assert_eq!(resources["ScheduledTask"]["Properties"]["Target"]["EcsParameters"]["TaskDefinitionArn"], wanted);
+    assert_eq!(resources["TaskDefinition"]["UpdateReplacePolicy"], "Retain");
+}
+
 #[test]
 fn no_policy_allows_everything() {
-    for name in ["load-balancer", "pipeline"] {
+    for name in ["load-balancer", "pipeline", "rolling-service"] {
         let template = read(name);
         for (id, resource) in template["Resources"].as_object().unwrap() {
             for policy in resource["Properties"]["Policies"].as_array().into_iter().flatten() {
