@@ -1,5 +1,8 @@
 //! `recipes/gitlab`, in gitlab-ci-local with its shell executor; docker is the recorder that behaves.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -63,7 +66,19 @@ impl Project {
         command
     }
 
-    /// Runs jobs of the pipeline with the variables of the project's settings.
+    /// A file of the project's variables that its owner alone reads: a command line is seen by everybody. Its path is relative to
+    /// the clone, since gitlab-ci-local looks for no other, and outside of it, since docker build sends what is inside.
+    fn settings(&self, folder: &Path, variables: &BTreeMap<&str, &str>) -> String {
+        let name = format!("{}.variables.yml", folder.file_name().unwrap().to_str().unwrap());
+        let path = self.stage.file(&name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+        // JSON is YAML.
+        file.write_all(serde_json::to_string(variables).unwrap().as_bytes()).unwrap();
+        format!("../{name}")
+    }
+
+    /// Runs jobs of the pipeline with the variables of the project's settings; these ones are on the command line, and no secret.
     async fn run(&self, folder: &Path, jobs: &[&str], variables: &[(&str, &str)]) -> Output {
         let deployer = binary("deployer");
         let sum = Sha256::digest(std::fs::read(&deployer).unwrap());
@@ -81,11 +96,12 @@ impl Project {
             ("AWS_REGION", REGION),
             ("SLACK_WEBHOOK_URL", &self.slack),
         ];
-        let mut command = self.command("gitlab-ci-local", folder);
-        command.args(["--force-shell-executor", "--needs"]).args(jobs);
         let env = self.stage.world.env_as(DEPLOYER_ROLE);
         let env = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in env.chain(own).chain(variables.iter().copied()) {
+        let settings = self.settings(folder, &env.chain(own).collect());
+        let mut command = self.command("gitlab-ci-local", folder);
+        command.args(["--force-shell-executor", "--needs"]).args(jobs).args(["--variables-file", settings.as_str()]);
+        for (name, value) in variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
         command.output().await.unwrap()
