@@ -137,7 +137,8 @@ fn next(project: &str, service: &str, account: &str, region: &str) -> String {
              'Subject=project_path:{project}:ref_type:{subject}'\n"
         );
     }
-    text += "\nThen set the variables that recipes/gitlab/README.md lists, and push.\n";
+    text += "\nThe service's own stack needs a first image: cloudformation/README.md, \"A service that is rolled\".\n";
+    text += "Then set the variables that recipes/gitlab/README.md lists, and push.\n";
     text
 }
 

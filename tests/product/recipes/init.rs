@@ -46,6 +46,7 @@ fn an_empty_repository_gets_the_recipe_and_the_commands() {
         "'Subject=project_path:acme/books:ref_type:branch:ref:main'",
         "ProviderArn=arn:aws:iam::444455556666:oidc-provider/gitlab.com",
         "'Subject=project_path:acme/books:ref_type:tag:ref:v*'",
+        "A service that is rolled",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
