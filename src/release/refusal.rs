@@ -141,22 +141,11 @@ impl Refusal {
                 "{group} runs an image that no Image tag names, but {promote_image} asks for {wanted}. Set the group's Image tag to \
                  the image tag that it runs, or its Service tag and run a check, which reads it from ECS"
             ),
-            Self::Fenced { group, by, image, since, asked_by } => {
-                let next = match asked_by {
-                    Some(_) => format!(
-                        "To release {image}, approve execution {by}; to go back to an earlier image, release that image again; if {by} \
-                         will never finish, run `deployer unfence`"
-                    ),
-                    None => format!(
-                        "If this is execution {by}, {pass_execution}; otherwise release the wanted image again, or run `deployer \
-                         unfence` if {by} will never finish"
-                    ),
-                };
-                format!(
-                    "{group} is being rebuilt with image {image} by execution {by} since {since}: the version that was there is gone \
-                     from that side. {next}"
-                )
-            }
+            Self::Fenced { group, by, image, since, asked_by } => format!(
+                "{group} is being rebuilt with image {image} by execution {by} since {since}: the version that was there is gone \
+                 from that side. {}",
+                beside_the_fence(by, image, asked_by.is_some(), pass_execution)
+            ),
             Self::Shared { rule, weights } => format!(
                 "{rule} shares its traffic: {weights}; expected one group of the pair with all of it. Where somebody is shifting \
                  traffic by weight, finish that first: 100 for one group, 0 for the others"
@@ -174,6 +163,20 @@ impl Refusal {
                 format!("{group} was not made live, since another pair of target groups of this request was refused")
             }
         }
+    }
+}
+
+/// What to do next where a fence stands: it depends on whether the request said whose it is.
+fn beside_the_fence(by: &str, image: &str, says_whose: bool, pass_execution: &str) -> String {
+    match says_whose {
+        true => format!(
+            "To release {image}, approve execution {by}; to go back to an earlier image, release that image again; if {by} will \
+             never finish, run `deployer unfence`"
+        ),
+        false => format!(
+            "If this is execution {by}, {pass_execution}; otherwise release the wanted image again, or run `deployer unfence` if \
+             {by} will never finish"
+        ),
     }
 }
 
