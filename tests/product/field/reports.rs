@@ -1,9 +1,12 @@
 //! More of the field: reports about other tools of this job, each with what is right here.
 
+use aws_sdk_ecs::types::LoadBalancer;
+use aws_sdk_elasticloadbalancingv2::types::{HostHeaderConditionConfig, ProtocolEnum, RuleCondition};
 use local_aws::world::{Pair, Rule, path};
 use serde_json::json;
 
-use super::{Service, failed, job, summary};
+use super::{APP, Service, define, failed, job, summary};
+use crate::deployer::doctor::add_rule;
 use crate::deployer::stage::{BUILT, Stage, idle_pair};
 
 /// aws/containers-roadmap#760: one service with a port for the public and one for its operators.
@@ -67,4 +70,55 @@ async fn weights_that_another_tool_left_say_the_same() {
     assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()));
     let ended = job(&stage, json!({ "ElbName": "shop", "PromoteTo": "Code2" })).await;
     assert!(summary(&ended).contains("2 rules were changed"), "{ended:?}");
+}
+
+/// aws/containers-roadmap#1884: a service of the same cluster registers into a group that somebody has deleted.
+#[tokio::test]
+async fn a_service_whose_group_is_gone_is_in_nobodys_way() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop"))).await;
+    stage.remove_tag("shop-code1", "Image").await;
+    let old = stage.world.elb().create_target_group().name("old").port(80).protocol(ProtocolEnum::Http);
+    let old = old.vpc_id("vpc-1").send().await.unwrap();
+    let old = old.target_groups()[0].target_group_arn().unwrap().to_owned();
+    Service { tasks: 1, ..Service::new("b-runs", &["shop-code1"], "v1") }.make(&stage).await;
+    let gone = define(&stage, "a-gone", &format!("{APP}:v0")).await;
+    let balancer = LoadBalancer::builder().target_group_arn(&old).container_name("web").container_port(80).build();
+    let create = stage.world.ecs().create_service().cluster("main").service_name("a-gone").task_definition(gone);
+    create.load_balancers(balancer).desired_count(0).send().await.unwrap();
+    stage.world.elb().delete_target_group().target_group_arn(old).send().await.unwrap();
+    stage.deployer(&["--strict"]).await.ended(0, &["taking v1"]);
+    assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()));
+}
+
+/// aws/aws-cli#1334: a service that was deleted is still described, as DRAINING, for a while.
+#[tokio::test]
+async fn a_deleted_service_does_not_count() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop"))).await;
+    stage.remove_tag("shop-code1", "Image").await;
+    for (name, tag) in [("a-deleted", "v0"), ("b-runs", "v1")] {
+        Service { tasks: 1, ..Service::new(name, &["shop-code1"], tag) }.make(&stage).await;
+    }
+    stage.world.ecs().delete_service().cluster("main").service("a-deleted").force(true).send().await.unwrap();
+    for tag in ["", "main/a-deleted"] {
+        stage.set_tag("shop-code1", "Service", tag).await;
+        stage.write(BUILT);
+        stage.deployer(&[]).await.ended(0, &["taking v1"]);
+        assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()));
+    }
+}
+
+/// pulumi/pulumi-aws#978, hashicorp/terraform-provider-aws#10586: hosts in another order, and in other letters, are the same hosts.
+#[tokio::test]
+async fn several_hosts_in_any_order_are_one_condition() {
+    let stage = Stage::with(|spec| spec.pair(Pair::new("shop"))).await;
+    for (port, hosts, group) in
+        [(80, ["www.example.com", "example.com"], "shop-code1"), (8080, ["EXAMPLE.com", "www.example.com"], "shop-code2")]
+    {
+        let hosts = HostHeaderConditionConfig::builder().set_values(Some(hosts.map(str::to_owned).to_vec())).build();
+        let condition = RuleCondition::builder().field("host-header").host_header_config(hosts).build();
+        add_rule(&stage, port, 10, condition, group).await;
+    }
+    stage.deployer(&["plan"]).await.ended(0, &[]);
+    let ended = job(&stage, json!({ "ElbName": "shop", "PromoteTo": "Code2" })).await;
+    assert!(summary(&ended).contains("4 rules were changed"), "{ended:?}");
 }
