@@ -117,6 +117,8 @@ async fn a_new_demo_stops_the_older_one() {
 #[tokio::test]
 async fn two_replicas_and_a_refresher_share_one_redis() {
     let (folder, port) = (built(), free_port_with(&[1, 379]));
+    // Somebody has the port that Redis would take first.
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", port + 379)).unwrap();
     let mut demo = Demo::start(folder.path(), port, &["--demo", "--redis"], "Stop Redis").await;
     let replicas = [port, port + 1].map(|port| format!("http://127.0.0.1:{port}"));
     for replica in &replicas {
