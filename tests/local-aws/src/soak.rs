@@ -86,7 +86,7 @@ pub async fn run(options: Options) -> Result<Soaked> {
     print(&made, report.served(), report.failed(), wrong, memory, cold);
     let grown = memory[1].saturating_sub(memory[0]);
     let lost = [
-        (report.failed() > 0, format!("{} requests failed, expected none", report.failed())),
+        (report.failed() > 0, format!("{} requests failed, expected none: {}", report.failed(), report.lost().join("; "))),
         (wrong > 0, format!("{wrong} answers of port 80 came from a version that was not live, expected none")),
         (cold > 1, format!("the function was started {cold} times, expected once")),
     ];
@@ -194,6 +194,7 @@ mod tests {
             answered: at(answered),
             status: Some(200),
             version: Some(version.into()),
+            why: None,
         };
         let wrongs = |sent, answered| ["v1", "v2"].map(|version| wrong(&[answer(sent, answered, version)], &flips));
         assert_eq!(wrongs(1, 2), [0, 1], "before the first flip");

@@ -145,7 +145,7 @@ async fn pushes_are_rolled_out_and_a_bad_one_changes_nothing_for_users() {
     assert_eq!(posts.len(), 3);
     assert!(posts[2].to_string().contains("web:3"), "{}", posts[2]);
     let seen = load.stop().await.unwrap();
-    assert_eq!(seen.failed(), 0, "{seen:?}");
+    assert_eq!(seen.failed(), 0, "{:?}", seen.lost());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,7 +50,7 @@ impl Traffic {
         installation.world.load_balancer.deployed().await;
         self.0.each_asked(3).await.unwrap();
         let report = self.0.stop().await.unwrap();
-        assert_eq!(report.failed(), 0, "{:?} {:?}", report.statuses("live"), report.statuses("test"));
+        assert_eq!(report.failed(), 0, "{:?}", report.lost());
         let seen: BTreeSet<String> = report.versions("live").into_keys().collect();
         assert_eq!(seen, versions.iter().map(|version| (*version).to_owned()).collect());
     }
@@ -68,7 +68,7 @@ pub async fn version(installation: &Installation, port: u16) -> String {
     let load = Load::start(&[Aim { clients: 1, ..Aim::at("once", address) }]);
     load.each_asked(3).await.unwrap();
     let report = load.stop().await.unwrap();
-    assert_eq!(report.failed(), 0, "{:?}", report.statuses("once"));
+    assert_eq!(report.failed(), 0, "{:?}", report.lost());
     let versions: Vec<String> = report.versions("once").into_keys().collect();
     assert_eq!(versions.len(), 1, "{versions:?}");
     versions.into_iter().next().unwrap()

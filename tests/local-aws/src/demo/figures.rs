@@ -39,7 +39,11 @@ impl Flip<'_> {
         for (aim, before, after) in [(LIVE, self.old, self.new), (TEST, self.new, self.old)] {
             let samples = self.report.samples(aim);
             let failed = samples.iter().filter(|sample| !sample.is_served());
-            for (what, count) in tally(failed.map(|sample| sample.status.map_or("no answer".to_owned(), |s| s.to_string()))) {
+            let what = |sample: &Sample| match (sample.status, &sample.why) {
+                (Some(status), _) => status.to_string(),
+                (None, why) => format!("no answer ({})", why.as_deref().unwrap_or("no reason")),
+            };
+            for (what, count) in tally(failed.map(what)) {
                 lost.push(format!("{} requests to the {aim} port failed: {what}", thousands(count)));
             }
             let wrong = samples.iter().filter(|sample| sample.is_served()).filter_map(|sample| {

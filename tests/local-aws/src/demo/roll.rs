@@ -65,7 +65,7 @@ pub(super) async fn play(screen: &Screen) -> Result<Ended> {
         ("requests failed", report.failed().to_string()),
     ]);
     if report.failed() > 0 {
-        wrong.push(format!("{} requests were lost", report.failed()));
+        wrong.push(format!("{} requests were lost: {}", report.failed(), report.lost().join("; ")));
     }
     Ok(if wrong.is_empty() { Ended::Well } else { Ended::Lost(wrong) })
 }

@@ -74,6 +74,8 @@ pub struct Sample {
     pub status: Option<u16>,
     /// The answer's `X-Version`.
     pub version: Option<Arc<str>>,
+    /// Why no answer came, where none did.
+    pub why: Option<String>,
 }
 
 impl Sample {
@@ -159,13 +161,14 @@ async fn keep_asking(aim: &Aim, stop: &AtomicBool, asked: &AtomicUsize) -> Resul
     let mut versions: BTreeSet<Arc<str>> = BTreeSet::new();
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        let answer = match timeout(PATIENCE, client.ask()).await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(_)) | Err(_) => {
-                client.disconnect();
-                None
-            }
+        let (answer, why) = match timeout(PATIENCE, client.ask()).await {
+            Ok(Ok(answer)) => (Some(answer), None),
+            Ok(Err(error)) => (None, Some(format!("{error:#}"))),
+            Err(_) => (None, Some(format!("not within {PATIENCE:?}"))),
         };
+        if why.is_some() {
+            client.disconnect();
+        }
         let (status, version) = answer.unzip();
         let version = version.flatten().map(|version| match versions.get(version.as_str()) {
             Some(known) => Arc::clone(known),
@@ -175,7 +178,7 @@ async fn keep_asking(aim: &Aim, stop: &AtomicBool, asked: &AtomicUsize) -> Resul
                 version
             }
         });
-        samples.push(Sample { sent, answered: Instant::now(), status, version });
+        samples.push(Sample { sent, answered: Instant::now(), status, version, why });
         asked.fetch_add(1, Ordering::Relaxed);
         sleep(aim.pause).await;
     }
@@ -218,6 +221,23 @@ impl Report {
     #[must_use]
     pub fn failed(&self) -> usize {
         self.samples.values().flatten().filter(|s| !s.is_served()).count()
+    }
+
+    /// Each request that was not served, as a sentence, with how long after the first request it was sent.
+    #[must_use]
+    pub fn lost(&self) -> Vec<String> {
+        let began = self.samples.values().flatten().map(|s| s.sent).min();
+        let tell = |name: &String, sample: &Sample| {
+            let after = began.map(|began| sample.sent.duration_since(began)).unwrap_or_default();
+            let what = match (sample.status, &sample.why) {
+                (Some(status), _) => format!("HTTP {status} from version {}", sample.version.as_deref().unwrap_or("none")),
+                (None, Some(why)) => format!("no answer: {why}"),
+                (None, None) => "no answer".to_owned(),
+            };
+            format!("{name} {:.1} s after the first: {what}", after.as_secs_f64())
+        };
+        let samples = self.samples.iter().flat_map(|(name, samples)| samples.iter().map(move |sample| (name, sample)));
+        samples.filter(|(_, sample)| !sample.is_served()).map(|(name, sample)| tell(name, sample)).collect()
     }
 
     /// How many requests of one aim got each status; none stands for no answer.
