@@ -86,6 +86,23 @@ async fn of_a_service_beside_another_teams() {
     judged("a group opposite two others", &stage, "cart-code1", Some("cart-code2"), false).await;
 }
 
+/// Another team's groups stand opposite two others; nothing of that serves ours.
+#[tokio::test]
+async fn of_a_service_beside_groups_of_which_nothing_tells_the_pair() {
+    let stage = Stage::with(|spec| {
+        spec.pair(Pair::new("shop"))
+            .pair(Pair::new("third").images("t1", "t2"))
+            .pair(Pair::new("cart").images("c1", "c2"))
+            .rule(Rule::new(10, "cart", [host("cart.example.com")]))
+            .rule(Rule::new(11, "third", [host("third.example.com")]))
+    })
+    .await;
+    for (port, group) in [(80, "shop-code1"), (8080, "third-code2")] {
+        add_rule(&stage, port, 20, host("mixed.example.com"), group).await;
+    }
+    judged("another team's groups are opposite two others", &stage, "cart-code1", Some("cart-code2"), true).await;
+}
+
 /// Nothing that was found of a pair blocks where its flip is made, and what is refused names its reason.
 #[tokio::test]
 async fn of_two_pairs_each_is_judged_by_its_own_flip() {
