@@ -1,7 +1,7 @@
 //! Scripts whose questions AWS does not answer: what is not known is never taken for nothing.
 
 use local_aws::gateway::{At, Fault, FaultKind, Lasts};
-use local_aws::installation::{Installation, source};
+use local_aws::installation::{Installation, root, source};
 use local_aws::world::binary;
 
 use super::scripts::{run, told};
@@ -38,6 +38,19 @@ async fn a_cleanup_that_cannot_look_says_so_and_deletes_nothing_more() {
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert!(told(&output).contains("cannot be read"), "{}", told(&output));
     assert_eq!(calls(&installation, "DeleteStack"), 1, "{}", told(&output));
+}
+
+/// A command may be killed before it says a word.
+#[test]
+fn a_question_that_fails_without_a_word_ends_the_script() {
+    for command in ["exit 7", "kill -9 $$"] {
+        let script =
+            format!("set -euo pipefail; source bin/.aws; asks 'the moon' 'does not exist' sh -c '{command}'; echo went on");
+        let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(root()).output().unwrap();
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(1), "{command}: {told}");
+        assert!(told.contains("the moon cannot be read") && !told.contains("went on"), "{command}: {told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
