@@ -81,9 +81,9 @@ impl Flip<'_> {
                 self.pairs = seen.looked.iter().map(|looked| looked.pair.clone()).collect();
                 return self.act(&seen, decision, reading.until).await;
             }
-            match self.request.health(reading.topology.clone()).await {
+            match self.request.health(&reading.topology).await {
                 Ok(topology) => reading = Reading { topology, has_health: true, ..reading },
-                Err(failure) => return Next::End(Err(self.unreadable(failure.into()).await)),
+                Err(error) => return Next::End(Err(self.unreadable(error).await)),
             }
         }
     }

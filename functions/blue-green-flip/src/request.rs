@@ -7,10 +7,15 @@ use blue_green::aws::call::Caller;
 use blue_green::aws::ecs::running::Ecs;
 use blue_green::aws::elb::read::{Outline, ReadError, Reader};
 use blue_green::aws::elb::write::Writer;
-use blue_green::aws::failure::{AwsFailure, Class};
+use blue_green::aws::failure::Class;
 use blue_green::release::id::Asker;
 use blue_green::release::times::PLAN_LIVES;
 use blue_green::seen::topology::Topology;
+
+/// How long to wait after each denial before the same is read again: IAM takes changes over with a delay of some seconds (IAM
+/// user guide, "Changes that I make are not always immediately visible"), and a flip may be half made meanwhile.
+const AFTER_DENIALS: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(200), Duration::from_millis(800), Duration::from_millis(3_200)];
 
 /// One request, with the clients of its invocation.
 pub struct Request {
@@ -45,27 +50,35 @@ pub struct Reading {
 }
 
 impl Request {
-    /// Reads the load balancer, or rules and tags again where it was read before; and once more where a permission was
-    /// denied: IAM takes changes over with a delay.
+    /// Reads the load balancer, or rules and tags again where it was read before.
     ///
     /// # Errors
     /// As [`Reader::topology`].
     pub async fn look(&self, before: Option<&Topology>) -> Result<Reading, ReadError> {
-        match self.look_once(before).await {
-            Err(ReadError::Aws(failure)) if failure.class == Class::Permission => {
-                tracing::warn!(reason = %failure, "denied; looking a second time");
-                self.look_once(before).await
-            }
-            read => read,
-        }
+        self.patiently(async || self.look_once(before).await).await
     }
 
     /// Reads the health of every group again, and their companions.
     ///
     /// # Errors
-    /// An [`AwsFailure`].
-    pub async fn health(&self, topology: Topology) -> Result<Topology, AwsFailure> {
-        self.ecs.with_companions(self.reader.health(topology).await?).await
+    /// An AWS failure.
+    pub async fn health(&self, topology: &Topology) -> Result<Topology, ReadError> {
+        let read = async || Ok(self.ecs.with_companions(self.reader.health(topology.clone()).await?).await?);
+        self.patiently(read).await
+    }
+
+    /// Reads, and reads again where a permission was denied.
+    async fn patiently<T>(&self, read: impl AsyncFn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        for pause in AFTER_DENIALS {
+            match read().await {
+                Err(ReadError::Aws(failure)) if failure.class == Class::Permission && pause < self.left() => {
+                    tracing::warn!(reason = %failure, "denied; looking again");
+                    tokio::time::sleep(pause).await;
+                }
+                read => return read,
+            }
+        }
+        read().await
     }
 
     async fn look_once(&self, before: Option<&Topology>) -> Result<Reading, ReadError> {

@@ -36,6 +36,20 @@ async fn two_faults_in_one_flip_end_flipped_or_not_at_all() {
     shuffle(&mut pairs, &mut random());
     let all = pairs.len();
     let wanted = rounds(STRUCK, all);
+    play(pairs, wanted).await;
+}
+
+/// IAM takes changes over with a delay: a second denial, a moment after the first, is no reason to leave rules split.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_denials_around_the_second_look_are_waited_out() {
+    const DENIED: FaultKind = FaultKind::AccessDenied;
+    let seconds = |first| (first + 1..=23).map(move |second| [(first, DENIED), (second, DENIED)]);
+    play((13..=20).flat_map(seconds).collect(), usize::MAX).await;
+}
+
+/// Plays pairs until so many have struck.
+async fn play(pairs: Vec<[(usize, FaultKind); 2]>, wanted: usize) {
+    let all = pairs.len();
     let pairs = Arc::new(Mutex::new(pairs));
     let struck = Arc::new(AtomicUsize::new(0));
     let worlds = futures::stream::iter(0..WORLDS).map(|_| Arena::new(Balancer::OnePair)).buffered(WORLDS);
