@@ -204,6 +204,25 @@ def _targets(params):
     return arn, [{"Id": t["Id"], "Port": t.get("Port", default)} for t in alb._parse_targets_param(params)]
 
 
+def create_target_group(params):
+    kind = alb._p(params, "TargetType", "instance")
+    if kind == "lambda":
+        params.setdefault("HealthCheckEnabled", ["false"])
+    _check_health_checks(params, kind)
+    return alb._create_tg(params)
+
+
+def modify_target_group(params):
+    _check_health_checks(params, alb._tgs.get(alb._p(params, "TargetGroupArn"), {}).get("TargetType"))
+    return alb._modify_tg(params)
+
+
+def _check_health_checks(params, kind):
+    """They can be off for functions alone (openkruise/kruise-game#357)."""
+    if alb._p(params, "HealthCheckEnabled", "true").lower() == "false" and kind not in ("lambda", None):
+        raise Refused("InvalidConfigurationRequest", f"Health check enabled must be true for target groups with target type '{kind}'")
+
+
 def modify_target_group_attributes(params):
     arn = alb._p(params, "TargetGroupArn")
     wanted = {item["Key"]: item["Value"] for item in tree(params, "Attributes") or []}
@@ -267,6 +286,7 @@ def install():
         "SetRulePriorities": set_rule_priorities, "DescribeRules": describe_rules,
         "DescribeLoadBalancers": describe_load_balancers, "DeleteLoadBalancer": delete_load_balancer,
         "DescribeTargetGroups": describe_target_groups, "DeleteTargetGroup": delete_target_group,
+        "CreateTargetGroup": create_target_group, "ModifyTargetGroup": modify_target_group,
         "ModifyTargetGroupAttributes": modify_target_group_attributes, "RegisterTargets": register_targets, "DeregisterTargets": deregister_targets, "AddTags": add_tags,
     }
     alb._ACTION_MAP.update({name: _answering(handler) for name, handler in calls.items()})

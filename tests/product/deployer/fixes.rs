@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ForwardActionConfig, Tag, TargetGroupTuple, TargetTypeEnum};
 use local_aws::world::{Pair, Rule, host, path};
 
 use crate::deployer::doctor::{add_rule, blocks, only, sound};
@@ -89,13 +90,23 @@ async fn ports_that_serve_the_same_group_are_told_apart() {
     assert_eq!((stage.code("Code1"), stage.code("Code2")), ("v1".to_owned(), "v9".to_owned()), "production has not moved");
 }
 
+/// Health checks can be off for Lambda functions alone, and are unless somebody turns them on.
 #[tokio::test]
 async fn health_checks_are_turned_on() {
     let stage = sound().await;
-    let off = stage.world.elb().modify_target_group().target_group_arn(stage.arn("shop-code2")).health_check_enabled(false);
-    off.send().await.unwrap();
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let tags = [("Identifier", "Code2"), ("Image", "v2"), ("IsProduction", "false"), ("Service", "main/shop-test")];
+    let create = stage.world.elb().create_target_group().name("functions").target_type(TargetTypeEnum::Lambda);
+    let made = create.set_tags(Some(tags.map(|(key, value)| tag(key, value)).to_vec())).send().await.unwrap();
+    let functions = made.target_groups()[0].target_group_arn().unwrap();
+    for (port, weights) in [(80, [100, 0]), (8080, [0, 100])] {
+        let groups = [stage.arn("shop-code1"), functions].into_iter().zip(weights);
+        let groups = groups.map(|(arn, weight)| TargetGroupTuple::builder().target_group_arn(arn).weight(weight).build());
+        let forward = ForwardActionConfig::builder().set_target_groups(Some(groups.collect())).build();
+        stage.set_default_action(port, Action::builder().r#type(ActionTypeEnum::Forward).forward_config(forward).build()).await;
+    }
     let (what, fix) = blocks(&stage).await;
-    assert!(what.contains("shop-code2 has no health checks"), "{what}");
+    assert!(what.contains("functions has no health checks"), "{what}");
     shell::run(&stage, &fix).await;
     let run = stage.deployer(&["doctor", "--json"]).await;
     assert!(!run.out.contains("has no health checks"), "{run:#?}");

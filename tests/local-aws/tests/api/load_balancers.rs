@@ -5,6 +5,7 @@ use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, AuthenticateOidcActionConfig, ForwardActionConfig, TargetAdministrativeOverrideStateEnum,
     TargetDescription, TargetGroupStickinessConfig, TargetGroupTuple, TargetHealthReasonEnum, TargetHealthStateEnum,
+    TargetTypeEnum,
 };
 use local_aws::load::{Aim, Load};
 use local_aws::world::{Created, Pair, Rule, path};
@@ -193,4 +194,25 @@ async fn a_zonally_shifted_target_stays_healthy_and_takes_no_traffic() {
     let load = Load::start(&[Aim::at("live", world.load_balancer.address("shop", 80).unwrap())]);
     load.each_asked(2).await.unwrap();
     assert_eq!(load.stop().await.unwrap().failed(), 0);
+}
+
+/// openkruise/kruise-game#357, hashicorp/terraform-provider-aws#7570: only Lambda functions may be without health checks, and are
+/// unless it is said.
+#[tokio::test]
+async fn health_checks_are_off_for_functions_alone() {
+    let world = world().await;
+    let shop = world.load_balancer("shop").pair(idle_pair("shop")).create().await.unwrap();
+    let elb = world.elb();
+    let off = elb.modify_target_group().target_group_arn(shop.group("shop-code1").unwrap()).health_check_enabled(false);
+    assert_eq!(off.send().await.unwrap_err().code(), Some("InvalidConfigurationRequest"));
+    let create = elb.create_target_group().name("instances").port(80).target_type(TargetTypeEnum::Instance);
+    let refused = create.health_check_enabled(false).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidConfigurationRequest"));
+    let made = elb.create_target_group().name("functions").target_type(TargetTypeEnum::Lambda).send().await.unwrap();
+    assert_eq!(made.target_groups()[0].health_check_enabled(), Some(false));
+    let arn = made.target_groups()[0].target_group_arn().unwrap();
+    for enabled in [true, false] {
+        let modified = elb.modify_target_group().target_group_arn(arn).health_check_enabled(enabled).send().await.unwrap();
+        assert_eq!(modified.target_groups()[0].health_check_enabled(), Some(enabled));
+    }
 }
