@@ -20,7 +20,7 @@ Example:
 Exit codes:
   0  written
   2  an option is missing or wrong, or a file is there and nobody could be asked; nothing was written
-  1  a file cannot be written";
+  1  a file cannot be read or written";
 
 const PIPELINE: &str = include_str!("../../../recipes/gitlab/.gitlab-ci.yml");
 const DEV: &str = include_str!("../../../recipes/gitlab/task-dev.json");
@@ -76,8 +76,12 @@ pub fn run(args: &InitArgs) -> Result<Exit, Failure> {
     let own =
         |text: &str| text.replace("shop-web", &service).replace("111122223333", &account).replace("us-east-1", &args.region);
     let files = [(".gitlab-ci.yml", own(PIPELINE)), ("task-dev.json", own(DEV)), ("task-prod.json", own(PROD))];
-    let differs = |(name, text): &&(&str, String)| std::fs::read(args.folder.join(name)).is_ok_and(|old| old != text.as_bytes());
-    let there: Vec<&str> = files.iter().filter(differs).map(|(name, _)| *name).collect();
+    let mut there = Vec::new();
+    for (name, text) in &files {
+        if differs(&args.folder.join(name), text)? {
+            there.push(*name);
+        }
+    }
     let question = format!("{} would be replaced. Replace", there.join(", "));
     if !there.is_empty() && !args.yes && !confirmed(&question, &format!("replacing {}", there.join(", ")))? {
         output::print(&format_args!("nothing was written\n"))?;
@@ -107,6 +111,18 @@ fn asked(
     }
     let answer = Input::<String>::new().with_prompt(prompt).validate_with(|text: &String| check(text).map(drop)).interact_text();
     answer.map_err(|error| Failure::System(format!("the question could not be asked ({error}); pass {option}")))
+}
+
+/// Whether a file is there that says something else.
+fn differs(path: &Path, text: &str) -> Result<bool, Failure> {
+    match std::fs::read(path) {
+        Ok(old) => Ok(old != text.as_bytes()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::System(format!(
+            "{} is there and cannot be read ({error}); nothing was written. Move it away, or name another folder with --folder",
+            path.display()
+        ))),
+    }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

@@ -82,3 +82,13 @@ fn what_is_missing_or_wrong_is_named() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_and_nothing_is_written() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("task-prod.json")).unwrap();
+    let run = init(folder.path(), &[&GIVEN[..], &["--yes"]].concat());
+    assert_eq!(run.status.code(), Some(1), "{run:?}");
+    assert!(text(&run.stderr).contains("task-prod.json is there and cannot be read"), "{run:?}");
+    assert!(!folder.path().join(".gitlab-ci.yml").exists());
+}
