@@ -1,6 +1,7 @@
 //! What both servers share: settings, the log, who this task is, and the way from a listener to the end.
 
 use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::layers;
 
@@ -49,28 +51,52 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks ECS for the task's id; outside of ECS it is the process.
+    /// Asks ECS for the task's id; outside of ECS, and where ECS does not answer, it is the process.
     pub async fn of(service: &str, settings: &Settings) -> Self {
-        let task = task().await.unwrap_or_else(|| format!("process-{}", std::process::id()));
+        let process = || format!("process-{}", std::process::id());
+        let task = match std::env::var("ECS_CONTAINER_METADATA_URI_V4") {
+            Ok(address) => task(&address).await.unwrap_or_else(|error| {
+                tracing::warn!(error, "ECS does not tell the task's id; the process's number stands for it");
+                process()
+            }),
+            Err(_) => process(),
+        };
         Self { service: service.to_owned(), version: settings.version.clone(), task }
     }
 }
 
 /// The id behind the last slash of the task's ARN (ECS developer guide, "Task metadata endpoint version 4").
-async fn task() -> Option<String> {
-    let address = std::env::var("ECS_CONTAINER_METADATA_URI_V4").ok()?;
+async fn task(address: &str) -> Result<String, Failure> {
     let asked = reqwest::Client::new().get(format!("{address}/task")).timeout(Duration::from_secs(1)).send();
-    let answer: serde_json::Value = asked.await.ok()?.json().await.ok()?;
-    answer["TaskARN"].as_str()?.rsplit('/').next().map(str::to_owned)
+    let answer: serde_json::Value = asked.await?.error_for_status()?.json().await?;
+    let id = answer["TaskARN"].as_str().and_then(|arn| arn.rsplit('/').next());
+    id.map(str::to_owned).ok_or_else(|| "its answer has no TaskARN".into())
+}
+
+/// How a program ends: an error is its last line.
+pub fn ended(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Begins the log: one JSON line an event on the standard output. `RUST_LOG` says how much of it. Both TLS users of this process
 /// take the same provider.
-pub fn begin() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+///
+/// # Errors
+/// Where `RUST_LOG` cannot be read.
+pub fn begin() -> Result<(), Failure> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env();
+    let filter =
+        filter.map_err(|error| format!("RUST_LOG cannot be read ({error}); expected levels such as info or movies=debug"))?;
     tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_env_filter(filter).init();
     // A second call would be refused, and there is none.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Ok(())
 }
 
 /// Serves until SIGTERM or Ctrl-C; then requests in flight finish. Health never asks the database, nor the other service.
@@ -92,15 +118,15 @@ pub async fn serve(routes: Router, identity: Identity, settings: &Settings, answ
     let listener = TcpListener::bind(address).await.map_err(|error| {
         format!("HOST and PORT: {address} cannot be listened on: {error}. Name another port, or end what listens there")
     })?;
-    let port = listener.local_addr()?.port();
+    let (port, first, last) = (listener.local_addr()?.port(), end()?, end()?);
     tracing::info!(%address, port, service = identity.service, version = identity.version, task = identity.task, "serving");
     let serving = axum::serve(listener, routes).with_graceful_shutdown(async move {
-        end().await;
+        first.await;
         ends.store(true, Ordering::Relaxed);
         tracing::info!("ending: requests in flight finish");
     });
     let too_late = async {
-        end().await;
+        last.await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
@@ -116,13 +142,18 @@ pub async fn version(identity: Identity) -> Json<Identity> {
     Json(identity)
 }
 
-/// SIGTERM or Ctrl-C.
-async fn end() {
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Is over with SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// Where they cannot be listened to.
+fn end() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Asks `/livez` of the server on this machine: images have no curl.

@@ -37,7 +37,7 @@ pub enum Failure {
     #[error("The index of titles is still being built. Search by year meanwhile, or try again in a few minutes.")]
     Building,
     /// Anything else.
-    #[error("The table {table} does not answer: {text}")]
+    #[error("The table {table} does not answer as it should: {text}")]
     Table {
         /// Its name.
         table: String,
@@ -95,7 +95,8 @@ impl Table {
         let mut movies: Vec<Movie> = Vec::new();
         loop {
             let (items, next) = self.read(search, start).await?;
-            movies.extend(items.into_iter().filter_map(|item| from_item(item).ok()));
+            // One bad item must not hide the others of its page.
+            movies.extend(items.into_iter().filter_map(|item| self.film(item).inspect_err(|error| tracing::error!(%error)).ok()));
             start = next;
             // One more than a page shows that there is another: a LastEvaluatedKey does not (developer guide, "Paginating").
             if movies.len() > PAGE || start.is_none() {
@@ -158,7 +159,17 @@ impl Table {
         let asked = self.client.get_item().table_name(&self.name);
         let asked = asked.key("year", AttributeValue::N(year.to_string())).key("title", AttributeValue::S(title.to_owned()));
         let answer = asked.send().await.map_err(|error| self.failed(&error, error.message()))?;
-        Ok(answer.item.and_then(|item| from_item(item).ok()))
+        answer.item.map(|item| self.film(item)).transpose()
+    }
+
+    /// The film that an item is.
+    fn film(&self, item: Item) -> Result<Movie, Failure> {
+        let key = |name: &str| match item.get(name) {
+            Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
+            _ => "?".to_owned(),
+        };
+        let called = format!("{} {}", key("year"), key("title"));
+        from_item(item).map_err(|error| self.broken(format!("its item {called} is no film: {error}")))
     }
 
     /// Writes at most [`BATCH`] films, and those that DynamoDB leaves over again, at growing distances.
@@ -189,9 +200,12 @@ impl Table {
 
     fn failed(&self, error: &(impl std::error::Error + ProvideErrorMetadata), message: Option<&str>) -> Failure {
         let message = message.unwrap_or_default();
-        // DynamoDB has no code of its own for it.
-        if message.contains("backfilling") || message.contains("does not have the specified index") {
+        // DynamoDB has no codes of their own for these.
+        if message.contains("backfilling") {
             return Failure::Building;
+        }
+        if message.contains("does not have the specified index") {
+            return self.broken(format!("it has no index {INDEX}; cloudformation/movies.yaml makes the table with it"));
         }
         match error.code() {
             Some(code) => self.broken(format!("{code}: {message}")),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use local_aws::jobs::JobState;
@@ -52,25 +52,25 @@ async fn flipped_under_load(one: &Server, two: &Server) -> Seen {
     for (group, web) in ["shop-code1", "shop-code2"].into_iter().zip(&webs) {
         serve(&world, &balancer, group, web).await;
     }
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let port = if client % 2 == 0 { 80 } else { 8080 };
             let address = world.load_balancer.address("shop", port).unwrap();
             // Most ask for what needs no database: the one of the tests is slow.
             let path = if client < 8 { "/movies/1971/The%20Quiet%20Lighthouse" } else { "/version" };
-            tokio::spawn(keep_asking(format!("http://{address}{path}"), Arc::clone(&stop)))
+            tokio::spawn(keep_asking(format!("http://{address}{path}"), Arc::clone(&stop), Arc::clone(&answered)))
         })
         .collect();
     let lambda = world.lambda(Duration::from_secs(60)).unwrap();
     for live in ["Code2", "Code1"].into_iter().cycle().take(FLIPS) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        asked_on(&answered).await;
         let job = world.jobs.create_job(&serde_json::json!({ "ElbName": "shop", "PromoteTo": live }).to_string());
         lambda.deliver(world.jobs.event(&job).to_string().as_bytes()).await.unwrap();
         let state = world.jobs.state(&job).unwrap();
         assert!(matches!(state, JobState::Succeeded { .. }), "{state:?}");
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    asked_on(&answered).await;
     stop.store(true, Ordering::Relaxed);
     let mut all = Seen::default();
     for client in clients {
@@ -92,7 +92,16 @@ async fn serve(world: &World, balancer: &Created, group: &str, web: &Server) {
     world.load_balancer.wait_healthy(arn, Duration::from_secs(60)).await.unwrap();
 }
 
-async fn keep_asking(address: String, stop: Arc<AtomicBool>) -> Seen {
+/// Waits until the clients have had ten more answers each, one with another.
+async fn asked_on(answered: &AtomicUsize) {
+    let (began, before) = (Instant::now(), answered.load(Ordering::Relaxed));
+    while answered.load(Ordering::Relaxed) < before + 10 * CLIENTS {
+        assert!(began.elapsed() < Duration::from_secs(60), "the clients are not answered any more");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn keep_asking(address: String, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) -> Seen {
     let client = reqwest::Client::new();
     let mut seen = Seen::default();
     while !stop.load(Ordering::Relaxed) {
@@ -103,6 +112,7 @@ async fn keep_asking(address: String, stop: Arc<AtomicBool>) -> Seen {
             }
             Err(_) => seen.failed += 1,
         }
+        answered.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     seen

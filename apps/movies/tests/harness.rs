@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndex,
+    GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
 };
 use local_aws::ministack::Ministack;
 use movies::table::INDEX;
@@ -18,6 +18,9 @@ use movies::table::INDEX;
 const API: &str = env!("CARGO_BIN_EXE_movies-api");
 const WEB: &str = env!("CARGO_BIN_EXE_movies-web");
 const LOAD: &str = env!("CARGO_BIN_EXE_movies-load");
+
+/// The servers.
+pub const PROGRAMS: [&str; 2] = [API, WEB];
 
 /// A DynamoDB with an empty table.
 pub struct Database {
@@ -75,6 +78,20 @@ impl Database {
     /// How many films are in the table.
     pub async fn count(&self) -> i32 {
         self.client().await.scan().table_name("Movies").send().await.unwrap().count
+    }
+
+    /// Puts an item into the table that another program wrote, and that is no film.
+    pub async fn put_no_film(&self) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = self.client().await.put_item().table_name("Movies").item("year", AttributeValue::N("1971".to_owned()));
+        put.item("title", text("A Slip of Paper")).item("info", text("not a map")).send().await.unwrap();
+    }
+
+    /// Deletes the index on the titles.
+    pub async fn delete_index(&self) {
+        let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(INDEX).build().unwrap();
+        let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+        self.client().await.update_table().table_name("Movies").global_secondary_index_updates(update).send().await.unwrap();
     }
 
     /// Runs `movies-load` to its end.

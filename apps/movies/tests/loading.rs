@@ -39,5 +39,5 @@ async fn a_table_that_is_not_there_is_named() {
     let output = database.load(&["--table", "None"]).await;
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("The table None does not answer: ResourceNotFoundException"), "{told}");
+    assert!(told.contains("The table None does not answer as it should: ResourceNotFoundException"), "{told}");
 }

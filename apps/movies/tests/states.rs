@@ -1,6 +1,6 @@
 //! States that a person meets: the API is down, the table is gone, a server ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Database, web};
 
@@ -44,11 +44,46 @@ async fn a_request_in_flight_finishes_when_the_server_ends() {
     let asked = tokio::spawn(async move { reqwest::get(address + "/?year=2013").await.unwrap().status().as_u16() });
     let (mut stream, _) = slow.accept().await.unwrap();
     web.terminate();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(reqwest::get(format!("{}/livez", web.url)).await.is_err(), "it takes no new connections");
+    let began = Instant::now();
+    while reqwest::get(format!("{}/livez", web.url)).await.is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it takes new connections");
+    }
     let body = "{\"movies\":[]}";
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await.unwrap();
     assert_eq!(asked.await.unwrap(), 200);
     assert_eq!(web.ended(), Some(0));
+}
+
+#[tokio::test]
+async fn an_item_that_is_no_film_is_told_in_the_log_and_hides_no_other() {
+    let database = Database::loaded().await;
+    let api = database.api("1.0");
+    let films = |answer: &crate::harness::Answer| answer.json()["movies"].as_array().map(Vec::len);
+    let before = films(&api.get("/movies?year=1971").await);
+    database.put_no_film().await;
+    assert_eq!(films(&api.get("/movies?year=1971").await), before);
+    let answer = api.get("/movies/1971/A%20Slip%20of%20Paper").await;
+    assert_eq!(answer.status, 503, "it is there, so it is not missing: {}", answer.body);
+    let told = api.lines().iter().filter(|line| line.contains("1971") && line.contains("A Slip of Paper is no film")).count();
+    assert_eq!(told, 2, "{:?}", api.lines());
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_there_is_not_called_one_that_is_being_built() {
+    let database = Database::loaded().await;
+    database.delete_index().await;
+    let api = database.api("1.0");
+    let answer = api.get("/movies?title=the").await;
+    assert!(answer.status == 503 && !answer.body.contains("being built"), "{}", answer.body);
+    assert!(api.lines().iter().any(|line| line.contains("has no index SearchTitle")), "{:?}", api.lines());
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    for program in crate::harness::PROGRAMS {
+        let output = std::process::Command::new(program).env("RUST_LOG", "loud=12").arg("--health").output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && told.contains("RUST_LOG"), "{program}: {told}");
+    }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use movies::api;
-use movies::serve::{Failure, Identity, Settings, begin, health, serve};
+use movies::serve::{Failure, Identity, Settings, begin, ended, health, serve};
 use movies::table::Table;
 
 /// The films of a DynamoDB table as JSON.
@@ -23,17 +23,11 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(Arguments::parse()).await)
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    begin();
+    begin()?;
     if arguments.health {
         return health(&arguments.settings).await;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use movies::movie::{FILMS, Movie, parse};
-use movies::serve::Failure;
+use movies::serve::{Failure, ended};
 use movies::table::{BATCH, Table};
 
 /// How long another source may take.
@@ -27,13 +27,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    match load(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(load(Arguments::parse()).await)
 }
 
 async fn load(arguments: Arguments) -> Result<(), Failure> {

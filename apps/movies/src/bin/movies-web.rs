@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use movies::serve::{Failure, Identity, Settings, begin, health, serve};
+use movies::serve::{Failure, Identity, Settings, begin, ended, health, serve};
 use movies::upstream::Upstream;
 use movies::web::{self, App, Colour};
 use url::Url;
@@ -30,17 +30,11 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(Arguments::parse()).await)
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    begin();
+    begin()?;
     if arguments.health {
         return health(&arguments.settings).await;
     }
