@@ -127,7 +127,7 @@ impl Refusal {
             ),
             Self::Companion { group, companion, found } => format!(
                 "the companion {companion} of {group} {found}; expected a service with all of its tasks running, and no deployment \
-                 in progress or failed. Look at that service's events, then approve again"
+                 in progress or failed. Look at that service's events, or correct the tag {COMPANIONS}, then approve again"
             ),
             Self::CompanionsTag { group, tag, word } => format!(
                 "the {COMPANIONS} tag of {group} is {tag:?}: {word:?} names no service; expected cluster/service, several separated \
